@@ -1,0 +1,27 @@
+# A bare `make` lists the verbs. Each brings uv and the locked dependencies first, if they are not there.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format bench-accuracy clean
+
+bin := .venv/bin
+
+help: ## list the verbs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## real orders, predicted by the real service over HTTP; leaves a report in build/demo/
+	@scripts/bootstrap && $(bin)/python scripts/demo.py $(ARGS)
+
+test: ## all tests; ARGS="-k word" chooses among them, CI=true makes a missing server a failure
+	@scripts/bootstrap && $(bin)/pytest $(ARGS)
+
+lint: ## ruff, mypy (strict) and the import contracts
+	@scripts/bootstrap && $(bin)/ruff check && $(bin)/ruff format --check && $(bin)/mypy && $(bin)/lint-imports
+
+format: ## put the code into ruff's format, and mend what ruff can mend
+	@scripts/bootstrap && $(bin)/ruff check --fix && $(bin)/ruff format
+
+bench-accuracy: ## accuracy beside the baselines and scikit-learn; DATA=DIR adds files, QUICK=1 takes less time
+	@scripts/bootstrap bench && $(bin)/python benchmarks/accuracy.py $(if $(QUICK),--quick) $(if $(DATA),--data "$(DATA)")
+
+clean: ## remove what the verbs above brought and made
+	rm -rf .tools .venv build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

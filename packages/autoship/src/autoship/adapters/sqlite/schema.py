@@ -1,0 +1,100 @@
+"""The tables of the embedded history, and how a connection to them is opened. Decides nothing about what is in them."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from autoship.adapters.sqlite.errors import translated
+from autoship.errors import HistoryUnusable
+
+VERSION = 1
+APPLICATION_ID = int.from_bytes(b"ship")
+"""Marks the file as autoship's, as SQLite's documentation of ``application_id`` proposes."""
+
+TABLES = """
+CREATE TABLE customers (
+    id INTEGER PRIMARY KEY,
+    customer_id TEXT NOT NULL UNIQUE,
+    last_seq INTEGER NOT NULL,          -- the highest seq ever given: none is given twice
+    revision INTEGER NOT NULL           -- rises with each correction
+) STRICT;
+
+CREATE TABLE log (
+    place INTEGER PRIMARY KEY,          -- customers.id << 32 | seq: one customer's entries lie together, in order
+    customer INTEGER NOT NULL,
+    order_id TEXT NOT NULL,
+    foreseen_after INTEGER NOT NULL,
+    judged BLOB,
+    record BLOB NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX log_orders ON log (customer, order_id);
+
+CREATE TABLE snapshots (
+    customer INTEGER PRIMARY KEY,
+    seq INTEGER NOT NULL,
+    revision INTEGER NOT NULL,
+    data BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE predictions (
+    n INTEGER PRIMARY KEY AUTOINCREMENT,
+    customer INTEGER NOT NULL,
+    order_id TEXT NOT NULL,
+    served_at INTEGER NOT NULL,         -- microseconds since 1970, UTC
+    prediction_id TEXT NOT NULL,
+    confidence REAL NOT NULL,
+    judged BLOB NOT NULL
+) STRICT;
+CREATE INDEX predictions_orders ON predictions (customer, order_id, served_at);
+"""
+
+
+def connect(path: Path, *, busy_timeout_s: float) -> sqlite3.Connection:
+    """A connection that acknowledges only what is on the disk.
+
+    Write-ahead logging with ``synchronous = FULL`` syncs the log at each commit, so that a commit survives the loss of
+    power (https://www.sqlite.org/pragma.html#pragma_synchronous).
+    """
+    connection = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA journal_size_limit = 67108864")
+        connection.execute("PRAGMA cache_size = -65536")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def check_place(path: Path) -> None:
+    """Raises `HistoryUnusable` where no file can be."""
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise HistoryUnusable(f"{path}: there is no folder {folder}: make it, or name another file")
+    if path.is_dir():
+        raise HistoryUnusable(f"{path}: is a folder: name a file in it")
+
+
+def prepare(connection: sqlite3.Connection, path: Path) -> None:
+    """Makes the tables in a new file; raises `HistoryUnusable` where the file is not of this version."""
+    with translated(str(path)):
+        version = _pragma(connection, "user_version")
+        owner = _pragma(connection, "application_id")
+        empty = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0
+        if owner != APPLICATION_ID and not (empty and owner == 0 and version == 0):
+            raise HistoryUnusable(f"{path}: is the database of another program: name another file")
+        if version > VERSION:
+            raise HistoryUnusable(
+                f"{path}: was written by a newer autoship (format {version}, this one reads {VERSION}): upgrade it"
+            )
+        if empty:
+            connection.executescript(
+                f"BEGIN IMMEDIATE; {TABLES}; PRAGMA application_id = {APPLICATION_ID};"
+                f"PRAGMA user_version = {VERSION}; COMMIT;"
+            )
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    return int(connection.execute(f"PRAGMA {name}").fetchone()[0])

@@ -1,0 +1,42 @@
+"""What was learned of a customer, for people. Plain values."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+
+class Recent(msgspec.Struct, frozen=True):
+    """Counts over the newest 1,000 predictions whose outcome somebody saw."""
+
+    predicted: int
+    right: int
+    approved: int
+    approved_wrong: int
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """One customer's model in numbers.
+
+    ``orders`` learned, ``choices`` known; ``predicted``, ``right``, ``approved``, ``approved_wrong`` count
+    predictions whose outcome somebody saw, over all; ``recent`` over the newest 1,000. ``approving_from`` is the
+    confidence from which orders are approved, None while nothing is; ``alarms`` counts how often approving was
+    stopped; of ``outcomes_needed`` outcomes since the last alarm ``outcomes_seen`` have come in. ``warnings`` are
+    sentences.
+    """
+
+    orders: int
+    choices: int
+    learned_until: datetime | None
+    predicted: int
+    right: int
+    approved: int
+    approved_wrong: int
+    recent: Recent
+    approving: bool
+    approving_from: float | None
+    alarms: int
+    outcomes_needed: int
+    outcomes_seen: int
+    warnings: list[str]

@@ -1,0 +1,178 @@
+"""What a free-form order says, as short values that can be counted. Decides what of an order the learner sees at all.
+
+Each leaf gets a path (``ship_to.country``, ``items[].sku``). A path has one value: the leaf's, or, in a list, the set
+of its leaves. A number is also given in two widths of bins, so that 498 and 503 grams have something in common (but
+for small whole numbers, which speak for themselves); a code such as a postal code also by its first characters. Long
+text and lists are also given as bags: each word, each element.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from bisect import bisect_right
+from datetime import datetime
+from typing import NamedTuple, TypeAlias
+
+from autoship.domain.record import Order
+
+Value: TypeAlias = str | int | float | None
+"""A leaf as it is counted; booleans as words, so that ``true`` and 1 stay apart."""
+
+OCTAVE, QUARTER, PREFIX = "\x1foctave", "\x1fquarter", "\x1fprefix"
+"""What is appended to a path for a number's bins (a factor of 2, of the fourth root of 2) and a code's beginning."""
+COUNT = "\x1fcount"
+"""What is appended to a list's path for its length. No field's own name holds this separator unless somebody means
+mischief, and then two fields are taken for one."""
+WORDS = "\x1fwords"
+"""What is appended to a text's path for the bag of its words."""
+WEEKDAY = "\x1fweekday"
+"""The path of the day of the week on which the order came, 0 for Monday."""
+
+MAX_LEAVES = 400
+MAX_ELEMENTS = 24
+MAX_WORDS = 32
+MAX_TEXT = 120
+PREFIX_LENGTH = 3
+
+_WORD = re.compile(r"[^\W_]+")
+_QUARTERS = (2**-0.75, 2**-0.5, 2**-0.25)
+_TRUE, _FALSE = "\x00true", "\x00false"
+
+
+class Flat(NamedTuple):
+    """One order: a value for each path, and the members of its bags, as pairs of path and member, each once. A list
+    counts as one value, its set of members, as well."""
+
+    values: dict[str, Value]
+    bags: list[tuple[str, Value]]
+
+
+def flatten(order: Order, ordered_at: datetime) -> Flat:
+    """An order as values and bags."""
+    values: dict[str, Value] = {WEEKDAY: ordered_at.weekday()}
+    bags: dict[tuple[str, Value], None] = {}
+    lists: dict[str, list[Value]] = {}
+    _collect(order, "", values, bags, lists)
+    for path, leaves in lists.items():
+        _add_list(path, leaves, values, bags)
+    return Flat(values, list(bags))
+
+
+def _collect(
+    order: Order,
+    prefix: str,
+    values: dict[str, Value],
+    bags: dict[tuple[str, Value], None],
+    lists: dict[str, list[Value]],
+) -> None:
+    """Single leaves into ``values``, those in lists into ``lists``; stops after `MAX_LEAVES` values or nodes of
+    lists."""
+    for name, node in order.items():
+        path = prefix + name
+        kind = type(node)
+        if kind is dict:
+            _collect(node, path + ".", values, bags, lists)
+        elif kind is list:
+            _collect_list(node, path, lists)
+        elif len(values) < MAX_LEAVES:
+            _add(path, _leaf(node), values, bags)
+
+
+def _collect_list(nodes: list[object], path: str, lists: dict[str, list[Value]]) -> None:
+    lists.setdefault(path + COUNT, []).append(len(nodes))
+    path += "[]"
+    queue: list[tuple[str, object]] = [(path, node) for node in nodes[:MAX_LEAVES]]
+    for seen, (at, node) in enumerate(queue):
+        if seen >= MAX_LEAVES:
+            return
+        if isinstance(node, dict):
+            queue.extend([(f"{at}.{name}", child) for name, child in node.items()])
+        elif isinstance(node, list):
+            lists.setdefault(at + COUNT, []).append(len(node))
+            queue.extend([(at + "[]", child) for child in node[:MAX_LEAVES]])
+        else:
+            lists.setdefault(at, []).append(_leaf(node))
+
+
+def _leaf(node: object) -> Value:
+    if isinstance(node, str):
+        return node if len(node) <= MAX_TEXT else node[:MAX_TEXT]
+    if isinstance(node, bool):
+        return _TRUE if node else _FALSE
+    if isinstance(node, int | float):
+        return node
+    return None
+
+
+def _add_list(path: str, leaves: list[Value], values: dict[str, Value], bags: dict[tuple[str, Value], None]) -> None:
+    """A list's one member as a single value, its several as a set in one word; and each of them into the bag."""
+    if len(values) >= MAX_LEAVES:
+        return
+    if len(leaves) == 1 or len(members := sorted(set(leaves), key=_order)[:MAX_ELEMENTS]) == 1:
+        _add(path, leaves[0], values, bags)
+        if not path.endswith(COUNT):
+            bags[path, leaves[0]] = None
+        return
+    values[path] = "|".join([str(member) for member in members])[:MAX_TEXT]
+    for member in members:
+        bags[path, member] = None
+        if isinstance(member, str) and " " in member:
+            _add_words(path, member, bags)
+
+
+def _order(value: Value) -> tuple[int, float, str]:
+    """A total order over values of several types."""
+    if isinstance(value, str):
+        return (2, 0.0, value)
+    return (0, 0.0, "") if value is None else (1, float(value), "")
+
+
+def _add(path: str, value: Value, values: dict[str, Value], bags: dict[tuple[str, Value], None]) -> None:
+    values[path] = value
+    if isinstance(value, str):
+        if " " in value:
+            _add_words(path, value, bags)
+        elif len(value) > PREFIX_LENGTH and not value.isalpha() and value[0] != "\x00":
+            values[path + PREFIX] = value[:PREFIX_LENGTH]
+    elif value is not None and (value >= 10 or value < 0 or type(value) is float) and not path.endswith(COUNT):
+        values[path + OCTAVE], values[path + QUARTER] = bins(value)
+
+
+def _add_words(path: str, text: str, bags: dict[tuple[str, Value], None]) -> None:
+    words = _WORD.findall(text)
+    if len(words) >= 3:
+        path += WORDS
+        for word in words[:MAX_WORDS]:
+            bags[path, word.lower()] = None
+
+
+def field_of(path: str) -> str:
+    """The field that a path is a view of: itself, without what is appended for bins, beginnings and lengths."""
+    return path.partition("\x1f")[0].removesuffix("[]")
+
+
+def bins(value: float) -> tuple[int, int]:
+    """The octave and the quarter octave of a number, from its binary exponent: the same on every machine. Negative
+    numbers mirror the positive ones; 0 has a bin of its own (0, 0)."""
+    mantissa, exponent = math.frexp(abs(value))
+    if mantissa == 0.0:
+        return 0, 0
+    octave = exponent + 2000
+    quarter = 4 * octave + bisect_right(_QUARTERS, mantissa)
+    return (octave, quarter) if value > 0 else (-octave, -quarter)
+
+
+def bin_range(path: str, value: Value) -> tuple[float, float] | None:
+    """The numbers, from and below, that share the bin ``value`` of a path of bins; None for any other path, and for
+    0."""
+    if not isinstance(value, int) or value == 0:
+        return None
+    magnitude = abs(value)
+    if path.endswith(OCTAVE):
+        low, high = 2.0 ** (magnitude - 2001), 2.0 ** (magnitude - 2000)
+    elif path.endswith(QUARTER):
+        low, high = 2.0 ** (magnitude / 4 - 2001), 2.0 ** ((magnitude + 1) / 4 - 2001)
+    else:
+        return None
+    return (low, high) if value > 0 else (-high, -low)

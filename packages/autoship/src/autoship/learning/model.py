@@ -1,0 +1,238 @@
+"""One customer's model: a fold over the customer's log.
+
+Learns entry by entry, predicts orders, says which may be approved. The same log gives the same model, learned step by
+step or at once. It has no clock, no randomness and no I/O: times come with the orders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import numpy as np
+
+from autoship.domain.log import LogEntry
+from autoship.domain.prediction import Alternative, Judged, LearnedFrom, Prediction, Reason, Shipment
+from autoship.domain.record import Order, Record, same_choice
+from autoship.domain.summary import Summary
+from autoship.learning.approval import Approval
+from autoship.learning.calibration import Calibration
+from autoship.learning.choices import Choices
+from autoship.learning.combining import choose
+from autoship.learning.contexts import MAX_COMBINED, WHOLE, Contexts, Key
+from autoship.learning.flatten import Flat, flatten
+from autoship.learning.mixture import Mixture
+from autoship.learning.reasons import reasons
+from autoship.learning.scores import Scores
+from autoship.learning.table import Floats, Forward, Table
+from autoship.learning.window import Window
+
+ALTERNATIVES = 3
+LEAST_ALTERNATIVE = 0.001
+FIRST_REVIEW = 64
+MOST_BETWEEN_REVIEWS = 1000
+REPLACING_GAIN = 0.02
+"""In nats an order: what a new combination must gain to take the place of the oldest one."""
+MOST_REPLACED = 2
+
+
+class _Seen(NamedTuple):
+    """An order as the model saw it: its contexts, and what followed."""
+
+    found: list[Key]
+    forward: Forward
+    mixed: Floats
+
+
+class CustomerModel:
+    """What was learned of one customer. ``seq`` is the place in the log up to which it has learned."""
+
+    def __init__(self, *, max_error: float = 0.05, audit: float = 0.1) -> None:
+        self.seq = 0
+        self.orders = 0
+        self.until: datetime | None = None
+        self.next_review = FIRST_REVIEW
+        self.table = Table()
+        self.contexts = Contexts(self.table)
+        self.choices = Choices()
+        self.window = Window()
+        self.mixture = Mixture()
+        self.calibration = Calibration()
+        self.approval = Approval(max_error, audit)
+        self.scores = Scores()
+
+    # predicting
+
+    def predict(self, order: Order, ordered_at: datetime, order_id: str | None = None) -> Prediction:
+        """Predicts one order as of what was learned. Changes nothing. ``order_id`` decides only whether an order that
+        could be approved is held back for a person."""
+        learned = LearnedFrom(self.orders, self.until)
+        if not self.orders:
+            return Prediction(None, 0.0, 0.0, False, Reason.NO_HISTORY, (), (), learned, self.seq)
+        flat = flatten(order, ordered_at)
+        seen = self._see(flat)
+        ranked = (-seen.mixed[: self.table.choices]).argsort(kind="stable")[: ALTERNATIVES + 1].tolist()
+        score = float(seen.mixed[ranked[0]])
+        reason = self.approval.decide(score, order_id)
+        confidence = self.calibration.confidence(score)
+        return Prediction(
+            shipment=self.choices.shipments[ranked[0]],
+            confidence=confidence,
+            score=score,
+            approved=reason is None,
+            reason=reason,
+            alternatives=self._alternatives(seen.mixed, ranked[1:], (1 - confidence) / max(1 - score, 1e-9)),
+            because=reasons(
+                flat, seen.found, seen.forward, ranked[0], float(self.table.plain[0, ranked[0]]), self.window
+            ),
+            learned_from=learned,
+            through=self.seq,
+        )
+
+    def probabilities(self, order: Order, ordered_at: datetime) -> Floats:
+        """The probability of each of `choices`, in their order; none where nothing was learned."""
+        if not self.orders:
+            return np.zeros(0, np.float32)
+        return self._see(flatten(order, ordered_at)).mixed[: self.table.choices]
+
+    def _see(self, flat: Flat) -> _Seen:
+        rows, keys, found = self.contexts.find(flat)
+        forward = self.table.forward(rows, keys)
+        mixed = self.mixture.mix(forward.probabilities, self.table.plain)
+        return _Seen(found, forward, mixed)
+
+    def _alternatives(self, mixed: Floats, ranked: Sequence[int], factor: float) -> tuple[Alternative, ...]:
+        """What else is probable; ``factor`` makes all that was not predicted add up to what the confidence leaves."""
+        return tuple(
+            Alternative(self.choices.shipments[choice], probability)
+            for choice in ranked
+            if (probability := min(1.0, factor * float(mixed[choice]))) >= LEAST_ALTERNATIVE
+        )
+
+    # learning
+
+    def learn(self, batch: Sequence[LogEntry]) -> Iterator[int]:
+        """Learns one appended batch, or several one after another, never a part of one. Yields, after each entry, how
+        many are done, so that a caller can do something else in between; must be driven to its end. Between two steps
+        the model is whole and may predict."""
+        ahead = [e for e in batch if e.judged is None and e.foreseen_after < e.seq - 1]
+        ahead.sort(key=lambda e: (e.foreseen_after, e.seq))
+        foreseen: dict[int, Judged | None] = {}
+        following = 0
+        for done, entry in enumerate(batch, 1):
+            while following < len(ahead) and ahead[following].foreseen_after <= self.seq:
+                early = ahead[following]
+                foreseen[early.seq] = self._foresee(early.record)
+                following += 1
+            self._learn(entry, foreseen)
+            yield done
+
+    def _foresee(self, record: Record) -> Judged | None:
+        if not self.orders:
+            return None
+        return self._judged(self._see(flatten(record.order, record.ordered_at)).mixed, record.order_id)
+
+    def _judged(self, mixed: Floats, order_id: str) -> Judged:
+        choice = int(mixed[: self.table.choices].argmax())
+        score = float(mixed[choice])
+        approved = self.approval.decide(score, order_id) is None
+        return Judged(self.choices.shipments[choice], score, approved, self.seq)
+
+    def _learn(self, entry: LogEntry, foreseen: dict[int, Judged | None]) -> None:
+        """Learns one entry. A context that is new adds nothing to the logits, so what the order is learned from also
+        says how it would have been predicted just now."""
+        record = entry.record
+        flat = flatten(record.order, record.ordered_at)
+        rows, keys = self.contexts.enter(flat)
+        forward = self.table.forward(rows, keys)
+        judged = entry.judged or foreseen.pop(entry.seq, None)
+        if judged is None and entry.foreseen_after == entry.seq - 1 and self.orders:
+            judged = self._judged(self.mixture.mix(forward.probabilities, self.table.plain), record.order_id)
+        if judged is not None:
+            self._score(entry, judged)
+        choice, lost = self.choices.enter(record.shipment, self.table)
+        if lost:
+            self.window.forget_choice(choice)
+        if lost or choice >= len(forward.probabilities):
+            forward = self.table.forward(rows, keys)
+        self.mixture.learn(forward.probabilities, self.table.plain, choice)
+        given = float(forward.probabilities[choice])
+        self.table.learn(rows, keys, forward, choice)
+        self.window.append(self.contexts.watched(flat), choice, given)
+        self.seq = entry.seq
+        self.orders += 1
+        self.until = record.known_at if self.until is None else max(self.until, record.known_at)
+        if self.orders >= self.next_review:
+            self._review()
+
+    def _score(self, entry: LogEntry, judged: Judged) -> None:
+        person = entry.record.decided_by == "person"
+        right = same_choice(judged.shipment, entry.record.shipment)
+        if person:
+            self.scores.learn(judged.approved, right)
+            self.calibration.learn(judged.score, right)
+        self.approval.learn(judged, right, person, entry.seq)
+
+    def _review(self) -> None:
+        """Looks at the last orders again: which keys rest, and which fields are to be looked at together."""
+        self.next_review = self.orders + min(self.orders, MOST_BETWEEN_REVIEWS)
+        self.contexts.review(self.window)
+        at = self.window.chronological()
+        columns = {path: self.window.codes_of(path)[at] for path in self.window.columns if path != WHOLE}
+        have = [key.paths for key in self.contexts.combined]
+        room = MAX_COMBINED - len(have)
+        replacing = room == 0
+        chosen = choose(columns, self.window.choices[at], self.window.given[at], have, room or MOST_REPLACED)
+        for paths, gain in chosen:
+            if replacing:
+                if gain < REPLACING_GAIN * len(at):
+                    continue
+                self.contexts.replace_oldest()
+            self.contexts.combine(paths, self.window)
+
+    # what was learned
+
+    def classes(self) -> list[Shipment]:
+        """The choices that this customer has made, in the order of `probabilities`."""
+        return list(self.choices.shipments)
+
+    def summary(self) -> Summary:
+        """What was learned, for people."""
+        warnings = [
+            f"shipment.{field} is different for nearly every order: it is not a choice; send it in shipped instead"
+            for field in self.choices.mistaken_fields()
+        ]
+        return Summary(
+            orders=self.orders,
+            choices=len(self.choices.shipments),
+            learned_until=self.until,
+            predicted=self.scores.predicted,
+            right=self.scores.right,
+            approved=self.scores.approved,
+            approved_wrong=self.scores.approved_wrong,
+            recent=self.scores.recent(),
+            approving=self.approval.cut is not None,
+            approving_from=self.approval.cut,
+            alarms=self.approval.alarms,
+            outcomes_needed=self.approval.needed,
+            outcomes_seen=len(self.approval.evidence),
+            warnings=warnings,
+        )
+
+    # snapshots
+
+    def to_bytes(self) -> bytes:
+        """A snapshot: data, never code. `from_bytes` makes the same model of it on any machine."""
+        from autoship.learning.snapshot import encode
+
+        return encode(self)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, *, max_error: float = 0.05, audit: float = 0.1) -> CustomerModel:
+        """The model of a snapshot; raises `SnapshotError` where it is damaged or of another version."""
+        from autoship.learning.snapshot import decode
+
+        model = cls(max_error=max_error, audit=audit)
+        decode(data, model)
+        return model

@@ -1,0 +1,102 @@
+"""Why a choice was predicted, in words, with counts of this customer's own orders that anybody can recount."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoship.domain.prediction import Because
+from autoship.learning.contexts import WHOLE, Key, whole_of
+from autoship.learning.flatten import COUNT, OCTAVE, PREFIX, QUARTER, WEEKDAY, Flat, Value, bin_range, field_of
+from autoship.learning.table import Forward
+from autoship.learning.window import SIZE, Context, Window
+
+MOST = 2
+CONSIDERED = 6
+LEAST_WEIGHT = 0.05
+"""In logits: what moves the prediction less is no reason."""
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+def reasons(
+    flat: Flat, found: Sequence[Key], forward: Forward, choice: int, rate: float, window: Window
+) -> tuple[Because, ...]:
+    """Up to two reasons for ``choice``, the weightiest first: of the orders in the window that share a key's values
+    with this one, how many went this way. Always at least one; the last resort is how often the choice was made at
+    all."""
+    went = window.went(choice)
+    given: list[Because] = []
+    fields: set[tuple[str, ...]] = set()
+    for position in _weightiest(forward, choice):
+        key = found[position]
+        if not key.paths or key.fields in fields:
+            continue
+        because = _because(flat, key.paths, went, rate, window)
+        if because is not None:
+            fields.add(key.fields)
+            given.append(because)
+            if len(given) == MOST:
+                return tuple(given)
+    if given:
+        return tuple(given)
+    orders, agreeing = window.count((), (), went)
+    return (Because(f"{agreeing:,} of the last {orders:,} orders went this way", orders, agreeing),)
+
+
+def _weightiest(forward: Forward, choice: int) -> list[int]:
+    """Positions of contexts that speak for the choice more than for what else is probable, the strongest first."""
+    weights = forward.weights(choice).tolist()
+    ranked = sorted(range(len(weights)), key=weights.__getitem__, reverse=True)[:CONSIDERED]
+    return [i for i in ranked if weights[i] > LEAST_WEIGHT]
+
+
+def _because(flat: Flat, paths: Sequence[str], went: NDArray[np.bool_], rate: float, window: Window) -> Because | None:
+    values: list[Context] = [whole_of(flat.values) if path == WHOLE else flat.values.get(path) for path in paths]
+    if None in values:
+        return None
+    orders, agreeing = window.count(paths, values, went)
+    if agreeing <= rate * orders:
+        return None
+    shared = _shared(flat, paths)
+    shared += f" among the last {SIZE:,}" if window.length == SIZE else ""
+    if orders > agreeing:
+        text = f"{agreeing:,} of {orders:,} orders {shared} went this way"
+    elif orders > 1:
+        text = f"all {orders:,} orders {shared} went this way"
+    else:
+        text = f"the only order {shared} went this way"
+    return Because(text, orders, agreeing)
+
+
+def _shared(flat: Flat, paths: Sequence[str]) -> str:
+    """What orders have in common, as it follows the word «orders»."""
+    if paths[0] == WHOLE:
+        return "just like this one"
+    said = [_words(path, flat.values.get(path)) for path in paths if path != WEEKDAY]
+    day = flat.values.get(WEEKDAY)
+    on = f"of a {_DAYS[day]}" if WEEKDAY in paths and isinstance(day, int) else ""
+    return " ".join(filter(None, (on, f"with {_list(said)}" if said else "")))
+
+
+def _words(path: str, value: Value) -> str:
+    field = field_of(path).replace("[]", "") or "the order"
+    if path.endswith(COUNT):
+        return f"{value} {field}"
+    if path.endswith(PREFIX):
+        return f"{field} {value}…"
+    if path.endswith((OCTAVE, QUARTER)):
+        span = bin_range(path, value)
+        return f"{field} 0" if span is None else f"{field} from {_number(span[0])} to {_number(span[1])}"
+    if isinstance(value, str) and value.startswith("\x00"):
+        value = value[1:]
+    return f"{field} {value}"
+
+
+def _number(number: float) -> str:
+    return f"{number:,.0f}" if 100 <= abs(number) < 1e15 else f"{number:.3g}"
+
+
+def _list(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -1,0 +1,279 @@
+"""The numbers that are learned: for each context and choice a decayed count, a recent share and a weight; for each
+key how far its contexts are to be trusted. Turns contexts into probabilities, and an outcome into the smallest mend
+of them.
+
+A softmax regression over three features of each context r of key k and each choice c (Bishop 2006, Pattern
+Recognition and Machine Learning, section 4.3.4):
+
+    z_c = Σ_r  w₁[k] · ln(n_rc / π_c + a)  +  w₂[k] · f_rc  +  w₃[k] · θ_rc
+
+where n is a count that halves with age, π the customer's plain rates, f an exponentially weighted share over the
+context's own orders, θ a free weight. (The first feature is the log of the context's rate over the plain rate, each
+order of a context counted a orders' worth of plain rates; what is the same for all choices cancels.) θ and w learn by
+AdaGrad (Duchi, Hazan and Singer 2011, equation 1, diagonal).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats: TypeAlias = NDArray[np.float32]
+Indices: TypeAlias = NDArray[np.intp]
+
+COUNT, RECENT, WEIGHT, SQUARES = range(4)
+PLANES = 4
+FEATURES = 3
+
+PRIOR = 0.3
+"""a: how many orders' worth of plain rates a context starts with."""
+HALF_LIFE = 2000.0
+"""Of a context's counts, in orders of the customer."""
+STEPS = 16
+LARGEST_UNIT = 2.0**16
+"""Counts do not shrink with age; what an order counts, the unit, grows, in 16 steps until it has doubled, and all are
+divided by it now and then."""
+RECENT_SHARE = np.float32(0.3)
+"""What the newest order of a context weighs in its recent share."""
+STEP = 0.4
+KEY_STEP = np.float32(0.045)
+FIRST_GRADIENT = np.float32(0.01)
+FIRST_KEY_GRADIENT = np.float32(1.0)
+FIRST_TRUST = np.float32(0.5 / 12)
+"""w₁ of a new key."""
+TOO_SMALL = np.float32(0.02)
+"""Errors of probability below this leave θ alone: most weights stay zero, and a snapshot small."""
+SLOW, FAST = range(2)
+_KEPT = np.array([[0.999], [0.98]], np.float32)
+"""What is kept of the decayed counts behind the slow and the fast plain rates, at each order."""
+RATE_PRIOR = np.float32(0.5)
+"""What is added to each choice's decayed count before the plain rates are made to add up to 1."""
+ROUNDING = 1 << 10
+"""Learned numbers keep 13 binary digits, rounded: more cannot be told apart, and would not compress."""
+MAX_CELLS = 1 << 21
+"""Contexts times choices: bounds the memory of one customer to 32 MB."""
+HIDDEN = np.float32(-1e9)
+WIDTHS = (4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
+"""The capacities for choices, one after another."""
+_PLANES = np.arange(PLANES)
+
+
+class Forward(NamedTuple):
+    """What a prediction computed: ``features`` (contexts x planes x choices, of which the last counts for nothing),
+    ``trust`` (contexts x planes) and ``probabilities`` (choices)."""
+
+    features: Floats
+    trust: Floats
+    probabilities: Floats
+
+    def weights(self, choice: int) -> Floats:
+        """By how much each context speaks for a choice, in logits, beyond what it says on average for all others."""
+        spoken = self.features[:, :, choice] - self.features @ self.probabilities
+        spoken *= self.trust
+        weights: Floats = np.add.reduce(spoken, 1)
+        weights /= max(1e-6, 1.0 - float(self.probabilities[choice]))
+        return weights
+
+
+class Table:
+    """The learned numbers of one customer: ``rows`` contexts, ``choices`` choices, ``keys`` keys; capacities grow by
+    doubling."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.choices = 0
+        self.keys = 0
+        self.learned = 0
+        self.unit = 1.0
+        self.cells: Floats = _empty(64, WIDTHS[0])
+        self.touched: NDArray[np.int64] = np.zeros(64, np.int64)
+        self.trust: Floats = np.zeros((16, PLANES), np.float32)
+        self.trust_squares: Floats = np.full((16, PLANES), FIRST_KEY_GRADIENT, np.float32)
+        self.decayed: Floats = np.zeros((2, WIDTHS[0]), np.float32)
+        self._shown = -1
+        self._hidden: Floats = np.zeros(0, np.float32)
+        self.refresh()
+
+    @property
+    def max_rows(self) -> int:
+        """How many contexts fit, given how many choices there are."""
+        return MAX_CELLS // max(32, int(self.cells.shape[2]))
+
+    def add_row(self) -> int:
+        """A new context's index. The caller makes room first where `max_rows` is reached."""
+        row = self.rows
+        if row == len(self.touched):
+            self._make_rows(2 * row)
+        self.rows += 1
+        self.touched[row] = self.learned
+        return row
+
+    def _make_rows(self, capacity: int) -> None:
+        more, width = capacity - len(self.touched), self.cells.shape[2]
+        self.cells = np.concatenate([self.cells, _empty(more, width)])
+        self.touched = np.concatenate([self.touched, np.zeros(more, np.int64)])
+
+    def resize(self, rows: int, width: int, keys: int) -> None:
+        """Empties the table, and makes room for what a snapshot holds."""
+        self.rows, self.keys = rows, keys
+        self.cells = _empty(_power(rows), width)
+        self.touched = np.zeros(len(self.cells), np.int64)
+        self.trust = np.zeros((_power(keys), PLANES), np.float32)
+        self.trust_squares = np.full_like(self.trust, FIRST_KEY_GRADIENT)
+        self.decayed = np.zeros((2, width), np.float32)
+
+    def add_key(self) -> int:
+        """A new key's index."""
+        key = self.keys
+        if key == len(self.trust):
+            self.trust = np.concatenate([self.trust, np.zeros_like(self.trust)])
+            fresh = np.full_like(self.trust_squares, FIRST_KEY_GRADIENT)
+            self.trust_squares = np.concatenate([self.trust_squares, fresh])
+        self.keys += 1
+        self.reset_key(key)
+        return key
+
+    def reset_key(self, key: int) -> None:
+        """Forgets what was learned of how far to trust a key: its index is given to another one."""
+        self.trust[key] = (FIRST_TRUST, 0.0, 1.0, 0.0)
+        self.trust_squares[key] = FIRST_KEY_GRADIENT
+
+    def add_choice(self) -> int:
+        """A new choice's index."""
+        choice = self.choices
+        width = self.cells.shape[2]
+        if choice == width:
+            more = WIDTHS[WIDTHS.index(width) + 1] - width
+            rows = len(self.touched)
+            self.cells = np.concatenate([self.cells, _empty(rows, more)], axis=2)
+            self.decayed = np.concatenate([self.decayed, np.zeros((2, more), np.float32)], axis=1)
+        self.choices += 1
+        self.refresh()
+        return choice
+
+    def forget_choice(self, choice: int) -> None:
+        """Makes a choice's column as if it were new: its index is given to another one."""
+        self.cells[:, :FEATURES, choice] = 0.0
+        self.cells[:, SQUARES, choice] = FIRST_GRADIENT
+        self.decayed[:, choice] = 0.0
+        self.refresh()
+
+    def keep_rows(self, rows: Indices) -> None:
+        """Keeps these contexts, in this order, and forgets the others."""
+        self.cells, self.touched = self.cells[rows], self.touched[rows]
+        self.rows = len(rows)
+        self._make_rows(_power(self.rows))
+
+    def forward(self, rows: Indices, keys: Indices) -> Forward:
+        """Probabilities of the choices for an order of these contexts. ``rows`` has no index twice; ``keys`` is
+        parallel."""
+        features = self.cells.take(rows, 0)
+        evidence = features[:, COUNT]
+        evidence *= self._inverse_rates
+        evidence += PRIOR * self.unit
+        np.log(evidence, out=evidence)
+        trust = self.trust.take(keys, 0)
+        z = trust.ravel() @ features.reshape(-1, features.shape[2])
+        z += self._hidden
+        z -= np.maximum.reduce(z)
+        np.exp(z, out=z)
+        z /= np.add.reduce(z)
+        return Forward(features, trust, z)
+
+    def learn(self, rows: Indices, keys: Indices, forward: Forward, choice: int) -> None:
+        """Learns that an order of these contexts, seen as ``forward`` (of the same state) saw it, went to
+        ``choice``."""
+        self.learned += 1
+        error = forward.probabilities.copy()
+        error[choice] -= 1.0
+        large = np.abs(error) >= TOO_SMALL
+        cells = self.cells.take(rows, 0)
+        self._learn_trust(keys, forward.features @ error)
+        if large.any():
+            _learn_weights(cells, forward.trust[:, WEIGHT], error * large)
+        recent = cells[:, RECENT]
+        recent *= 1 - RECENT_SHARE
+        cells[:, COUNT, choice] += np.float32(self.unit)
+        recent[:, choice] += RECENT_SHARE
+        kept = cells[:, RECENT:].view(np.int32)
+        kept += ROUNDING // 2
+        kept &= -ROUNDING
+        self.cells[rows] = cells
+        self.touched[rows] = self.learned
+        self._learn_rates(choice)
+        self._age()
+
+    def _age(self) -> None:
+        """Lets all counts grow older: what an order counts grows instead, and is brought down now and then."""
+        if self.learned % int(HALF_LIFE / STEPS) == 0:
+            self.unit *= 2.0 ** (1 / STEPS)
+            if self.unit > LARGEST_UNIT:
+                self.cells[:, COUNT] /= np.float32(self.unit)
+                self.unit = 1.0
+
+    def _learn_trust(self, keys: Indices, slopes: Floats) -> None:
+        n = self.keys
+        cells = (keys * PLANES)[:, None] + _PLANES
+        gradient = np.bincount(cells.ravel(), slopes.ravel(), n * PLANES).astype(np.float32).reshape(n, PLANES)
+        squares = self.trust_squares[:n]
+        squares += gradient * gradient
+        gradient /= np.sqrt(squares)
+        gradient *= KEY_STEP
+        gradient[:, SQUARES] = 0.0
+        self.trust[:n] -= gradient
+
+    def _learn_rates(self, choice: int) -> None:
+        self.decayed *= _KEPT
+        self.decayed[:, choice] += 1.0
+        self.refresh()
+
+    def refresh(self) -> None:
+        """What follows from the decayed counts: ``plain`` (slow and fast x choices) rates, each adding up to 1. An
+        index without a choice has none and is hidden."""
+        n = self.choices
+        width = self.decayed.shape[1]
+        self.plain = self.decayed + RATE_PRIOR
+        self.plain[:, n:] = 0.0
+        if n:
+            self.plain /= np.add.reduce(self.plain, 1, keepdims=True)
+        if n != self._shown or width != len(self._hidden):
+            self._shown = n
+            self._hidden = np.where(np.arange(width) < n, np.float32(0), HIDDEN)
+            self._inverse_rates = np.ones(width, np.float32)
+        np.divide(np.float32(1), self.plain[0, :n], out=self._inverse_rates[:n])
+
+    def backfill(self, rows: Indices, choices: Indices, ages: NDArray[np.float64]) -> None:
+        """Counts for contexts of a new key from the orders in the window: order i, ``ages[i]`` orders ago, was in
+        context ``rows[i]`` and went to ``choices[i]``. Oldest first; fills counts and recent shares, leaves weights
+        at zero."""
+        counted = (self.unit * np.exp2(-ages / HALF_LIFE)).astype(np.float32)
+        for place, (row, choice) in enumerate(zip(rows.tolist(), choices.tolist(), strict=True)):
+            cell = self.cells[row]
+            cell[COUNT, choice] += counted[place]
+            cell[RECENT] *= 1 - RECENT_SHARE
+            cell[RECENT, choice] += RECENT_SHARE
+        self.touched[rows] = self.learned
+
+
+def _learn_weights(cells: Floats, trust: Floats, error: Floats) -> None:
+    """One step of AdaGrad on the weights of an order's contexts (contexts x planes x choices)."""
+    share = len(cells) ** -0.5
+    gradient = np.multiply.outer(trust * np.float32(share), error)
+    squares = cells[:, SQUARES]
+    squares += gradient * gradient
+    gradient /= np.sqrt(squares)
+    gradient *= np.float32(STEP * share)
+    cells[:, WEIGHT] -= gradient
+
+
+def _power(rows: int) -> int:
+    """The next power of two, at least 64."""
+    return max(64, 1 << max(0, rows - 1).bit_length())
+
+
+def _empty(rows: int, choices: int) -> Floats:
+    cells = np.zeros((rows, PLANES, choices), np.float32)
+    cells[:, SQUARES] = FIRST_GRADIENT
+    return cells

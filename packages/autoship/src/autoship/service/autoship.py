@@ -1,0 +1,128 @@
+"""The service: predicts, takes in what was shipped, tells what was learned of a customer."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from datetime import datetime
+from itertools import count
+from typing import Any
+
+import msgspec
+
+from autoship.domain.record import Record, check_customer_id
+from autoship.domain.request import PredictionRequest, decode_request
+from autoship.domain.served import Served
+from autoship.errors import AutoshipError, HistoryError, InvalidInput
+from autoship.ports import History
+from autoship.service.answer import Answer, answer
+from autoship.service.builder import Builder
+from autoship.service.customers import Customers
+from autoship.service.given import GivenOut
+from autoship.service.intake import Counts, Intake, Line, take_in
+from autoship.service.resident import Resident
+from autoship.service.settings import Settings
+from autoship.service.turns import Teacher, Turns
+
+REBUILDING = "rebuilding"
+HISTORY_AWAY = "history_away"
+
+
+class Autoship:
+    """For one event loop: made, used and closed on it. ``clock`` gives the time, aware and in UTC.
+
+    Every method that needs the history raises `HistoryError` where it cannot be had; a prediction needs it only where
+    the customer's model is not in memory.
+    """
+
+    def __init__(self, history: History, *, settings: Settings, clock: Callable[[], datetime]) -> None:
+        self._history = history
+        self._clock = clock
+        teacher = Teacher()
+        builder = Builder(history, teacher, settings)
+        self._blank = builder.blank()
+        self._customers = Customers(history, builder, teacher)
+        self._given = GivenOut(history)
+        self._run = secrets.token_hex(8)
+        self._numbers = count(1)
+
+    @property
+    def history_trouble(self) -> str | None:
+        """Why the history's last call failed, None where it did not."""
+        return self._history.trouble
+
+    async def predict(self, request: PredictionRequest) -> Answer:
+        """The answer for one order. Keeps it, where the order has an id, to be compared with what is shipped."""
+        customer_id, order_id = request.customer_id, request.order_id
+        resident = self._customers.at_hand(customer_id) or await self._customers.get(customer_id)
+        now = self._clock()
+        model = self._blank if resident is None else resident.model
+        prediction = model.predict(request.order, request.ordered_at or now, order_id)
+        prediction_id = f"{self._run}{next(self._numbers):08x}"
+        if order_id is not None and (judged := prediction.judged()) is not None:
+            self._given.add(Served(prediction_id, customer_id, order_id, now, prediction.confidence, judged))
+        return answer(prediction, prediction_id=prediction_id, order_id=order_id, degraded=self._degraded(resident))
+
+    async def predict_many(self, orders: Iterable[bytes | msgspec.Raw]) -> list[Answer | AutoshipError]:
+        """For each order, a request as JSON text, its answer or what is wrong with it, in order.
+
+        A customer whose history cannot be had is asked for once, and not again for each of its orders.
+        """
+        away: dict[str, HistoryError] = {}
+        places: list[Answer | AutoshipError] = []
+        turns = Turns()
+        for order in orders:
+            places.append(await self._predict_one(bytes(order), away))
+            if turns.over:
+                await turns.give()
+        return places
+
+    async def append(self, records: Sequence[Record]) -> Counts:
+        """Takes in records, of several customers or one. Returns once all of them are kept and known."""
+        await self._given.flush_for({(record.customer_id, record.order_id) for record in records})
+        of_customers: dict[str, list[Record]] = {}
+        for record in records:
+            of_customers.setdefault(record.customer_id, []).append(record)
+        parts = await asyncio.gather(*(self._append(*one) for one in of_customers.items()))
+        return sum(parts, Counts())
+
+    async def take_in(self, lines: AsyncIterator[Line]) -> Intake:
+        """Takes in records as they arrive, each a line of JSON, a chunk at a time; tells what is wrong with a line."""
+        return await take_in(lines, self.append)
+
+    async def customer(self, customer_id: str) -> dict[str, Any] | None:
+        """What was learned of a customer, None where nothing was; raises `InvalidInput` for what can be no customer."""
+        resident = await self._customers.get(check_customer_id(customer_id))
+        if resident is None:
+            return None
+        learned = msgspec.structs.asdict(resident.model.summary())
+        return {"customer_id": customer_id, **learned, "degraded": self._degraded(resident)}
+
+    async def close(self) -> None:
+        """Keeps the predictions given out and the models' snapshots. The history stays open: its maker closes it."""
+        await self._given.close()
+        await self._customers.close()
+
+    async def _predict_one(self, order: bytes, away: dict[str, HistoryError]) -> Answer | AutoshipError:
+        try:
+            request = decode_request(order)
+        except InvalidInput as error:
+            return error
+        if request.customer_id in away:
+            return away[request.customer_id]
+        try:
+            return await self.predict(request)
+        except HistoryError as error:
+            away[request.customer_id] = error
+            return error
+
+    async def _append(self, customer_id: str, records: Sequence[Record]) -> Counts:
+        appended = await self._customers.append(customer_id, records)
+        return Counts(appended.accepted, appended.unchanged, appended.replaced)
+
+    def _degraded(self, resident: Resident | None) -> tuple[str, ...]:
+        if self._history.trouble is None and (resident is None or not resident.stale):
+            return ()
+        rebuilding = (REBUILDING,) if resident is not None and resident.stale else ()
+        return rebuilding if self._history.trouble is None else (*rebuilding, HISTORY_AWAY)

@@ -1,0 +1,87 @@
+"""Predictions that were given out, on their way into the history: written behind the answer, many at once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Collection
+from itertools import chain
+
+from autoship.domain.served import Served
+from autoship.errors import HistoryError
+from autoship.ports import History
+
+WRITTEN_EVERY_S = 0.2
+LONGEST_PAUSE_S = 10.0
+MOST_WAITING = 50_000
+"""While the history is away, the newest so many wait; the oldest are given up."""
+
+logger = logging.getLogger(__name__)
+
+
+class GivenOut:
+    """Keeps predictions a moment, and writes them together.
+
+    What is lost with a crash is at most the last `WRITTEN_EVERY_S`: their orders are judged as if nobody had asked.
+    """
+
+    def __init__(self, history: History, *, every_s: float = WRITTEN_EVERY_S, most: int = MOST_WAITING) -> None:
+        self._history = history
+        self._every_s = every_s
+        self._most = most
+        self._waiting: list[Served] = []
+        self._writing: list[Served] = []
+        self._turn = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+
+    def add(self, served: Served) -> None:
+        """Takes one in. Costs the answer next to nothing."""
+        self._waiting.append(served)
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._write_later())
+
+    async def flush(self) -> None:
+        """Writes what waits, and returns once it is kept; raises `HistoryError`, and keeps them waiting."""
+        async with self._turn:
+            if not self._waiting:
+                return
+            self._writing, self._waiting = self._waiting, []
+            try:
+                await self._history.keep_predictions(self._writing)
+            except BaseException:
+                self._waiting = (self._writing + self._waiting)[-self._most :]
+                raise
+            finally:
+                self._writing = []
+
+    async def flush_for(self, orders: Collection[tuple[str, str]]) -> None:
+        """Writes what waits if any of it is of these orders (customer and order), to be there when they are judged."""
+        if any((one.customer_id, one.order_id) in orders for one in chain(self._writing, self._waiting)):
+            await self.flush()
+
+    async def close(self) -> None:
+        """Writes what waits, and stops; what cannot be written is given up, and said so."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        try:
+            await self.flush()
+        except HistoryError as error:
+            logger.error("%d predictions given out were not kept: %s", len(self._waiting), error)
+
+    async def _write_later(self) -> None:
+        """Writes until nothing waits any more, a moment apart."""
+        pause = self._every_s
+        try:
+            while self._waiting:
+                await asyncio.sleep(pause)
+                try:
+                    await self.flush()
+                    pause = self._every_s
+                except HistoryError as error:
+                    pause = min(2 * pause, LONGEST_PAUSE_S)
+                    logger.warning("predictions given out wait for the history: %s", error)
+        finally:
+            self._task = None

@@ -1,0 +1,91 @@
+"""``POST /v1/shipments``: what was shipped, as a JSON array or as NDJSON, which is kept as it streams in."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import msgspec
+from starlette.types import Receive, Scope, Send
+
+from autoship.domain.strict_json import MALFORMED, explain
+from autoship.errors import InvalidInput
+from autoship.service import Autoship, Line
+from autoship.web.body import follow, gather, parts_of, refuse_announced
+from autoship.web.density import refuse_too_many_values
+from autoship.web.response import respond
+
+ARRAY_LIMIT = 32 * 2**20
+LONGEST_LINE = 2**20
+SPACE = b" \t\r\n"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+_encode = msgspec.json.Encoder().encode
+_decode_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+
+class ShipmentsEndpoint:
+    """Past orders in. What the client calls the body does not matter: an array begins with a bracket, lines do not."""
+
+    def __init__(self, service: Autoship) -> None:
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        intake = await self._service.take_in(_lines(scope, receive))
+        await respond(send, _encode(intake))
+
+
+async def _lines(scope: Scope, receive: Receive) -> AsyncIterator[Line]:
+    parts = parts_of(receive)
+    head = await _head(parts)
+    if head.lstrip(SPACE).startswith(b"["):
+        refuse_announced(scope, ARRAY_LIMIT)
+        records = split_array(await gather(follow(head, parts), ARRAY_LIMIT))
+        for number, record in enumerate(records, 1):
+            yield Line(number, bytes(record))
+    else:
+        async for line in split_lines(follow(head, parts)):
+            yield line
+
+
+async def _head(parts: AsyncIterator[bytes]) -> bytes:
+    """The body up to the first part that has more than white space in it."""
+    head = b""
+    async for part in parts:
+        head = (head + part).removeprefix(BYTE_ORDER_MARK)
+        if head.strip(SPACE) or len(head) > LONGEST_LINE:
+            break
+    return head
+
+
+def split_array(body: bytes) -> list[msgspec.Raw]:
+    """The records of an array, each as its text; raises `InvalidInput` where it is no array of JSON."""
+    refuse_too_many_values(body)
+    try:
+        return _decode_array(body)
+    except MALFORMED as error:
+        raise explain(body, error) from None
+
+
+async def split_lines(parts: AsyncIterator[bytes], longest: int = LONGEST_LINE) -> AsyncIterator[Line]:
+    """The lines of a stream, but for blank ones. One of more than ``longest`` bytes is not kept, only told."""
+    number = 1
+    pending = b""
+    skipping = False
+    async for part in parts:
+        *whole, pending = (pending + part).split(b"\n")
+        for text in whole:
+            if not skipping and text.strip(SPACE):
+                yield Line(number, text if len(text) <= longest else _too_long(longest))
+            skipping = False
+            number += 1
+        if skipping:
+            pending = b""
+        elif len(pending) > longest:
+            yield Line(number, _too_long(longest))
+            pending, skipping = b"", True
+    if pending.strip(SPACE) and not skipping:
+        yield Line(number, pending)
+
+
+def _too_long(longest: int) -> InvalidInput:
+    return InvalidInput(None, f"the line has more than {longest:,} bytes: leave out what does not decide the shipment")
