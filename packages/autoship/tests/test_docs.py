@@ -114,7 +114,7 @@ class Reader:
             words = shlex.split(command, comments=True)
             if words[:2] == ["autoship", "serve"]:
                 self._serve(words, expected)
-            elif words[0] not in ("git", "cd", "make"):
+            elif words[0] not in ("cd", "git", "make", "pip"):
                 self._run(command, expected)
 
     def python(self, block: Block) -> None:

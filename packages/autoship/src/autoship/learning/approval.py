@@ -50,14 +50,14 @@ class Approval:
         self.fast = 0.0
         self.slow = 0.0
         self.auditing = False
+        self._least = orders_needed(0, max_error)
         self._reached = [0] * len(THRESHOLDS)
         self._wrong = [0] * len(THRESHOLDS)
 
     @property
     def needed(self) -> int:
         """m: how many outcomes a threshold wants, at least."""
-        least = max(FIRST_NEEDED, orders_needed(0, self.max_error))
-        return max(least, min(MOST_NEEDED, FIRST_NEEDED << min(self.failed_starts, 8)))
+        return max(self._least, min(MOST_NEEDED, FIRST_NEEDED << min(self.failed_starts, 8)))
 
     def decide(self, score: float, order_id: str | None) -> Reason | None:
         """Why a prediction of this score is not approved; None where it is."""

@@ -20,7 +20,7 @@ Paths: TypeAlias = tuple[str, ...]
 
 
 SMOOTHING = np.float32(4.0)
-MAX_PATHS = 14
+MAX_PATHS = 12
 """How many single fields take part, the most telling first."""
 MAX_WIDTH = 4
 LEAST_GAIN = 3.0

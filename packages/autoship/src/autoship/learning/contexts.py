@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from autoship.learning.combining import Paths
-from autoship.learning.flatten import Flat, Value, field_of
+from autoship.learning.flatten import WEEKDAY, Flat, Value, field_of
 from autoship.learning.table import Indices, Table
 from autoship.learning.window import Context, Window
 
@@ -28,6 +28,7 @@ class Key:
 
     def __init__(self, paths: Paths, index: int) -> None:
         self.paths = paths
+        self.named = [(path, field_of(path).replace("[]", "") or "the order") for path in paths if path != WEEKDAY]
         self.fields = tuple(sorted({field_of(path) for path in paths}))
         self.index = index
         self.rows: dict[Context, int] = {}

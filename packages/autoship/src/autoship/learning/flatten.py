@@ -71,12 +71,18 @@ def _collect(
     for name, node in order.items():
         path = prefix + name
         kind = type(node)
-        if kind is dict:
+        if kind is str:
+            _add_text(path, node, values, bags)
+        elif kind is int or kind is float:
+            _add_number(path, node, values)
+        elif kind is dict:
             _collect(node, path + ".", values, bags, lists)
         elif kind is list:
             _collect_list(node, path, lists)
-        elif len(values) < MAX_LEAVES:
-            _add(path, _leaf(node), values, bags)
+        else:
+            values[path] = _leaf(node)
+        if len(values) >= MAX_LEAVES:
+            return
 
 
 def _collect_list(nodes: list[object], path: str, lists: dict[str, list[Value]]) -> None:
@@ -109,10 +115,12 @@ def _add_list(path: str, leaves: list[Value], values: dict[str, Value], bags: di
     """A list's one member as a single value, its several as a set in one word; and each of them into the bag."""
     if len(values) >= MAX_LEAVES:
         return
+    if path.endswith(COUNT) and len(leaves) == 1:
+        values[path] = leaves[0]
+        return
     if len(leaves) == 1 or len(members := sorted(set(leaves), key=_order)[:MAX_ELEMENTS]) == 1:
         _add(path, leaves[0], values, bags)
-        if not path.endswith(COUNT):
-            bags[path, leaves[0]] = None
+        bags[path, leaves[0]] = None
         return
     values[path] = "|".join([str(member) for member in members])[:MAX_TEXT]
     for member in members:
@@ -129,14 +137,28 @@ def _order(value: Value) -> tuple[int, float, str]:
 
 
 def _add(path: str, value: Value, values: dict[str, Value], bags: dict[tuple[str, Value], None]) -> None:
-    values[path] = value
     if isinstance(value, str):
-        if " " in value:
-            _add_words(path, value, bags)
-        elif len(value) > PREFIX_LENGTH and not value.isalpha() and value[0] != "\x00":
-            values[path + PREFIX] = value[:PREFIX_LENGTH]
-    elif value is not None and (value >= 10 or value < 0 or type(value) is float) and not path.endswith(COUNT):
-        values[path + OCTAVE], values[path + QUARTER] = bins(value)
+        _add_text(path, value, values, bags)
+    elif value is None:
+        values[path] = None
+    else:
+        _add_number(path, value, values)
+
+
+def _add_text(path: str, text: str, values: dict[str, Value], bags: dict[tuple[str, Value], None]) -> None:
+    if len(text) > MAX_TEXT:
+        text = text[:MAX_TEXT]
+    values[path] = text
+    if " " in text:
+        _add_words(path, text, bags)
+    elif len(text) > PREFIX_LENGTH and not text.isalpha() and text[0] != "\x00":
+        values[path + PREFIX] = text[:PREFIX_LENGTH]
+
+
+def _add_number(path: str, number: float, values: dict[str, Value]) -> None:
+    values[path] = number
+    if number >= 10 or number < 0 or type(number) is float:
+        values[path + OCTAVE], values[path + QUARTER] = bins(number)
 
 
 def _add_words(path: str, text: str, bags: dict[tuple[str, Value], None]) -> None:

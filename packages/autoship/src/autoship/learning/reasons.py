@@ -9,21 +9,24 @@ from numpy.typing import NDArray
 
 from autoship.domain.prediction import Because
 from autoship.learning.contexts import WHOLE, Key, whole_of
-from autoship.learning.flatten import COUNT, OCTAVE, PREFIX, QUARTER, WEEKDAY, Flat, Value, bin_range, field_of
+from autoship.learning.flatten import COUNT, OCTAVE, PREFIX, QUARTER, WEEKDAY, Flat, Value, bin_range
 from autoship.learning.table import Forward
 from autoship.learning.window import SIZE, Context, Window
 
 MOST = 2
 CONSIDERED = 6
+CONVINCING = 0.95
+"""The share of agreeing orders from which on one reason is enough."""
 LEAST_WEIGHT = 0.05
 """In logits: what moves the prediction less is no reason."""
+_BOOLEAN = "\x00"
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
 def reasons(
     flat: Flat, found: Sequence[Key], forward: Forward, choice: int, rate: float, window: Window
 ) -> tuple[Because, ...]:
-    """Up to two reasons for ``choice``, the weightiest first: of the orders in the window that share a key's values
+    """One or two reasons for ``choice``, the weightiest first: of the orders in the window that share a key's values
     with this one, how many went this way. Always at least one; the last resort is how often the choice was made at
     all."""
     went = window.went(choice)
@@ -33,11 +36,11 @@ def reasons(
         key = found[position]
         if not key.paths or key.fields in fields:
             continue
-        because = _because(flat, key.paths, went, rate, window)
+        because = _because(flat, key, went, rate, window)
         if because is not None:
             fields.add(key.fields)
             given.append(because)
-            if len(given) == MOST:
+            if len(given) == MOST or because.agreeing >= CONVINCING * because.orders:
                 return tuple(given)
     if given:
         return tuple(given)
@@ -52,14 +55,15 @@ def _weightiest(forward: Forward, choice: int) -> list[int]:
     return [i for i in ranked if weights[i] > LEAST_WEIGHT]
 
 
-def _because(flat: Flat, paths: Sequence[str], went: NDArray[np.bool_], rate: float, window: Window) -> Because | None:
+def _because(flat: Flat, key: Key, went: NDArray[np.bool_], rate: float, window: Window) -> Because | None:
+    paths = key.paths
     values: list[Context] = [whole_of(flat.values) if path == WHOLE else flat.values.get(path) for path in paths]
     if None in values:
         return None
     orders, agreeing = window.count(paths, values, went)
     if agreeing <= rate * orders:
         return None
-    shared = _shared(flat, paths)
+    shared = _shared(flat, key)
     shared += f" among the last {SIZE:,}" if window.length == SIZE else ""
     if orders > agreeing:
         text = f"{agreeing:,} of {orders:,} orders {shared} went this way"
@@ -70,18 +74,21 @@ def _because(flat: Flat, paths: Sequence[str], went: NDArray[np.bool_], rate: fl
     return Because(text, orders, agreeing)
 
 
-def _shared(flat: Flat, paths: Sequence[str]) -> str:
+def _shared(flat: Flat, key: Key) -> str:
     """What orders have in common, as it follows the word «orders»."""
-    if paths[0] == WHOLE:
+    if key.paths[0] == WHOLE:
         return "just like this one"
-    said = [_words(path, flat.values.get(path)) for path in paths if path != WEEKDAY]
+    said = [_words(path, field, flat.values.get(path)) for path, field in key.named]
+    if len(said) == len(key.paths):
+        return f"with {_list(said)}"
     day = flat.values.get(WEEKDAY)
-    on = f"of a {_DAYS[day]}" if WEEKDAY in paths and isinstance(day, int) else ""
-    return " ".join(filter(None, (on, f"with {_list(said)}" if said else "")))
+    on = f"of a {_DAYS[day]}" if isinstance(day, int) else "of any day"
+    return f"{on} with {_list(said)}" if said else on
 
 
-def _words(path: str, value: Value) -> str:
-    field = field_of(path).replace("[]", "") or "the order"
+def _words(path: str, field: str, value: Value) -> str:
+    if "\x1f" not in path:
+        return f"{field} {value[1:] if isinstance(value, str) and value.startswith(_BOOLEAN) else value}"
     if path.endswith(COUNT):
         return f"{value} {field}"
     if path.endswith(PREFIX):
@@ -89,8 +96,6 @@ def _words(path: str, value: Value) -> str:
     if path.endswith((OCTAVE, QUARTER)):
         span = bin_range(path, value)
         return f"{field} 0" if span is None else f"{field} from {_number(span[0])} to {_number(span[1])}"
-    if isinstance(value, str) and value.startswith("\x00"):
-        value = value[1:]
     return f"{field} {value}"
 
 

@@ -31,15 +31,14 @@ PRIOR = 0.3
 """a: how many orders' worth of plain rates a context starts with."""
 HALF_LIFE = 2000.0
 """Of a context's counts, in orders of the customer."""
-STEPS = 16
 LARGEST_UNIT = 2.0**16
-"""Counts do not shrink with age; what an order counts, the unit, grows, in 16 steps until it has doubled, and all are
-divided by it now and then."""
+"""Counts do not shrink with age; what an order counts, the unit, grows, and all are divided by it now and then."""
 RECENT_SHARE = np.float32(0.3)
 """What the newest order of a context weighs in its recent share."""
 STEP = 0.4
 KEY_STEP = np.float32(0.045)
-FIRST_GRADIENT = np.float32(0.01)
+FIRST_GRADIENT = np.float32(41 / 4096)
+"""Where sums of squares start: 0.01, in so few digits that rounding leaves it alone."""
 FIRST_KEY_GRADIENT = np.float32(1.0)
 FIRST_TRUST = np.float32(0.5 / 12)
 """w₁ of a new key."""
@@ -50,8 +49,10 @@ _KEPT = np.array([[0.999], [0.98]], np.float32)
 """What is kept of the decayed counts behind the slow and the fast plain rates, at each order."""
 RATE_PRIOR = np.float32(0.5)
 """What is added to each choice's decayed count before the plain rates are made to add up to 1."""
-ROUNDING = 1 << 10
-"""Learned numbers keep 13 binary digits, rounded: more cannot be told apart, and would not compress."""
+ROUNDING = 1 << 12
+ROUNDED_EVERY = 125
+"""Learned numbers keep 11 binary digits, rounded every so many orders: more cannot be told apart, and would not
+compress. Then the unit grows, too."""
 MAX_CELLS = 1 << 21
 """Contexts times choices: bounds the memory of one customer to 32 MB."""
 HIDDEN = np.float32(-1e9)
@@ -68,9 +69,14 @@ class Forward(NamedTuple):
     trust: Floats
     probabilities: Floats
 
+    def sums(self, weights: Floats) -> Floats:
+        """The features, each summed over the choices with these weights: contexts x planes."""
+        sums: Floats = self.features.reshape(-1, len(weights)) @ weights
+        return sums.reshape(self.trust.shape)
+
     def weights(self, choice: int) -> Floats:
         """By how much each context speaks for a choice, in logits, beyond what it says on average for all others."""
-        spoken = self.features[:, :, choice] - self.features @ self.probabilities
+        spoken = self.features[:, :, choice] - self.sums(self.probabilities)
         spoken *= self.trust
         weights: Floats = np.add.reduce(spoken, 1)
         weights /= max(1e-6, 1.0 - float(self.probabilities[choice]))
@@ -190,28 +196,35 @@ class Table:
         error[choice] -= 1.0
         large = np.abs(error) >= TOO_SMALL
         cells = self.cells.take(rows, 0)
-        self._learn_trust(keys, forward.features @ error)
+        self._learn_trust(keys, forward.sums(error))
         if large.any():
             _learn_weights(cells, forward.trust[:, WEIGHT], error * large)
         recent = cells[:, RECENT]
         recent *= 1 - RECENT_SHARE
         cells[:, COUNT, choice] += np.float32(self.unit)
         recent[:, choice] += RECENT_SHARE
+        self.cells[rows] = cells
+        self.touched[rows] = self.learned
+        self._learn_rates(choice)
+        if self.learned % ROUNDED_EVERY == 0:
+            self._round()
+            self._age()
+
+    def _round(self) -> None:
+        """Rounds what was learned since the last time."""
+        rows = np.flatnonzero(self.touched[: self.rows] > self.learned - ROUNDED_EVERY)
+        cells = self.cells.take(rows, 0)
         kept = cells[:, RECENT:].view(np.int32)
         kept += ROUNDING // 2
         kept &= -ROUNDING
         self.cells[rows] = cells
-        self.touched[rows] = self.learned
-        self._learn_rates(choice)
-        self._age()
 
     def _age(self) -> None:
         """Lets all counts grow older: what an order counts grows instead, and is brought down now and then."""
-        if self.learned % int(HALF_LIFE / STEPS) == 0:
-            self.unit *= 2.0 ** (1 / STEPS)
-            if self.unit > LARGEST_UNIT:
-                self.cells[:, COUNT] /= np.float32(self.unit)
-                self.unit = 1.0
+        self.unit *= 2.0 ** (ROUNDED_EVERY / HALF_LIFE)
+        if self.unit > LARGEST_UNIT:
+            self.cells[:, COUNT] /= np.float32(self.unit)
+            self.unit = 1.0
 
     def _learn_trust(self, keys: Indices, slopes: Floats) -> None:
         n = self.keys
