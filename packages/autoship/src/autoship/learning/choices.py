@@ -23,26 +23,26 @@ class Choices:
         """The index of a choice, None where it is not known (any more)."""
         return self.index.get(choice_key(shipment))
 
-    def enter(self, shipment: Shipment, table: Table) -> tuple[int, bool]:
-        """The index of a choice that was made, and whether another one lost it."""
+    def enter(self, shipment: Shipment, table: Table) -> tuple[int, bool, bool]:
+        """The index of a choice that was made, whether it is new, and whether another one lost its index to it."""
         key = choice_key(shipment)
         choice = self.index.get(key)
         if choice is not None:
             self.orders[choice] += 1
-            return choice, False
+            return choice, False, False
         if len(self.shipments) < MAX_CHOICES:
             choice = table.add_choice()
             self.shipments.append(shipment)
             self.orders.append(1)
             self.index[key] = choice
-            return choice, False
+            return choice, True, False
         choice = int(table.decayed[SLOW, :MAX_CHOICES].argmin())
         del self.index[choice_key(self.shipments[choice])]
         table.forget_choice(choice)
         self.shipments[choice] = shipment
         self.orders[choice] = 1
         self.index[key] = choice
-        return choice, True
+        return choice, True, True
 
     def mistaken_fields(self) -> list[str]:
         """Fields that are different for nearly every order, such as a tracking number: they are no choice."""

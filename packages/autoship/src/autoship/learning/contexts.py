@@ -49,7 +49,7 @@ class Contexts:
         self.free: list[int] = []
         self.awake: list[tuple[str, Key]] = []
 
-    def keys(self) -> Iterator[Key]:
+    def every_key(self) -> Iterator[Key]:
         """Every key, in the order in which an order's contexts are listed."""
         yield self.everything
         yield self.whole
@@ -180,12 +180,12 @@ class Contexts:
         marked = np.zeros(self.table.rows, bool)
         marked[kept] = True
         marked[self.everything.rows[()]] = True
-        for key in self.keys():
+        for key in self.every_key():
             key.rows = {context: row for context, row in key.rows.items() if marked[row]}
-        rows = np.array([row for key in self.keys() for row in key.rows.values()], np.intp)
+        rows = np.array([row for key in self.every_key() for row in key.rows.values()], np.intp)
         self.table.keep_rows(rows)
         row = 0
-        for key in self.keys():
+        for key in self.every_key():
             for context in key.rows:
                 key.rows[context] = row
                 row += 1

@@ -151,10 +151,10 @@ class CustomerModel:
             judged = self._judged(self.mixture.mix(forward.probabilities, self.table.plain), record.order_id)
         if judged is not None:
             self._score(entry, judged)
-        choice, lost = self.choices.enter(record.shipment, self.table)
-        if lost:
+        choice, is_new, replaced = self.choices.enter(record.shipment, self.table)
+        if replaced:
             self.window.forget_choice(choice)
-        if lost or choice >= len(forward.probabilities):
+        if is_new:
             forward = self.table.forward(rows, keys)
         self.mixture.learn(forward.probabilities, self.table.plain, choice)
         given = float(forward.probabilities[choice])
