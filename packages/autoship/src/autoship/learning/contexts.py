@@ -7,7 +7,9 @@ row in the table. Decides which contexts an order is in; the numbers are the tab
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from hashlib import blake2b
 
+import msgspec
 import numpy as np
 
 from autoship.learning.combining import Paths
@@ -20,6 +22,8 @@ MAX_BAGS = 16
 MAX_COMBINED = 10
 WHOLE = "\x1fwhole"
 """The path, in the window, of the whole order: all its fields but the bins."""
+
+_encode = msgspec.msgpack.Encoder().encode
 
 
 class Key:
@@ -72,7 +76,7 @@ class Contexts:
     def enter(self, flat: Flat) -> tuple[Indices, Indices]:
         """The contexts of an order that is to be learned, with rows for new ones."""
         self._make_keys(flat)
-        listed = self._contexts(flat)
+        listed = self._contexts(flat)[: self.table.max_rows // 2]
         if self.table.rows + len(listed) > self.table.max_rows:
             self.forget_stale()
         rows: list[int] = []
@@ -197,6 +201,8 @@ class Contexts:
         return {**flat.values, WHOLE: whole_of(flat.values)}
 
 
-def whole_of(values: dict[str, Value]) -> tuple[Value, ...]:
-    """All values of an order but its bins and the day, as one context."""
-    return tuple([value for path, value in values.items() if "\x1f" not in path])
+def whole_of(values: dict[str, Value]) -> int:
+    """All fields of an order and their values, but for its bins and the day, as one context: a digest of 64 bits, the
+    same in whatever order the fields come."""
+    fields = sorted([item for item in values.items() if "\x1f" not in item[0]])
+    return int.from_bytes(blake2b(_encode(fields), digest_size=8).digest(), "little", signed=True)

@@ -56,6 +56,7 @@ def flatten(order: Order, ordered_at: datetime) -> Flat:
     _collect(order, "", values, bags, lists)
     for path, leaves in lists.items():
         _add_list(path, leaves, values, bags)
+    values[WEEKDAY] = ordered_at.weekday()
     return Flat(values, list(bags))
 
 
@@ -192,9 +193,14 @@ def bin_range(path: str, value: Value) -> tuple[float, float] | None:
         return None
     magnitude = abs(value)
     if path.endswith(OCTAVE):
-        low, high = 2.0 ** (magnitude - 2001), 2.0 ** (magnitude - 2000)
+        low, high = _power(magnitude - 2001), _power(magnitude - 2000)
     elif path.endswith(QUARTER):
-        low, high = 2.0 ** (magnitude / 4 - 2001), 2.0 ** ((magnitude + 1) / 4 - 2001)
+        low, high = _power(magnitude / 4 - 2001), _power((magnitude + 1) / 4 - 2001)
     else:
         return None
     return (low, high) if value > 0 else (-high, -low)
+
+
+def _power(exponent: float) -> float:
+    """2 to this power; infinite where that is more than any number."""
+    return 2.0**exponent if exponent < 1024 else math.inf

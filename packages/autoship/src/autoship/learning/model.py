@@ -121,7 +121,7 @@ class CustomerModel:
         foreseen: dict[int, Judged | None] = {}
         following = 0
         for done, entry in enumerate(batch, 1):
-            while following < len(ahead) and ahead[following].foreseen_after <= self.seq:
+            while following < len(ahead) and ahead[following].foreseen_after < entry.seq:
                 early = ahead[following]
                 foreseen[early.seq] = self._foresee(early.record)
                 following += 1

@@ -26,6 +26,7 @@ from autoship.errors import InvalidInput, SnapshotDamaged, SnapshotVersionUnknow
 from autoship.learning.approval import NEWEST, THRESHOLDS
 from autoship.learning.calibration import Calibration
 from autoship.learning.choices import MAX_CHOICES
+from autoship.learning.combining import MAX_WIDTH
 from autoship.learning.contexts import MAX_BAGS, MAX_COMBINED, MAX_SINGLES, Key
 from autoship.learning.mixture import EXPERTS
 from autoship.learning.table import MAX_CELLS, PLANES, SQUARES, WIDTHS, Table
@@ -285,7 +286,7 @@ def _check(state: _Model) -> None:
         "a key": sorted(indices) != list(range(table.keys)) or table.keys > 4 * (MAX_SINGLES + MAX_BAGS),
         "paths": any(len(key.paths) != 1 for key in (state.whole, *state.singles, *state.bags)),
         "all orders": state.everything.paths != () or state.everything.contexts != [()],
-        "combined": any(path not in {c.path for c in window.columns} for k in state.combined for path in k.paths),
+        "combined": any(not 2 <= len(key.paths) <= MAX_WIDTH for key in state.combined),
         "columns": len({c.path for c in window.columns}) != len(window.columns) or len(window.columns) > MAX_COLUMNS,
         "values": any(len(column.values) > MAX_CODES for column in window.columns),
         "window": window.length > SIZE or window.position >= SIZE,

@@ -55,9 +55,9 @@ class Window:
         get = values.get
         for path, column in self.columns.items():
             value = get(path, MISSING)
-            code = column.of_value.get(value)
+            code = ABSENT if value is MISSING else column.of_value.get(value)
             if code is None:
-                code = ABSENT if value is MISSING else self._new_code(column, value)
+                code = self._new_code(column, value)
             line.append(code)
         at = self.position
         self.codes[: len(line), at] = line
