@@ -112,3 +112,19 @@ def test_no_code_is_ever_loaded_from_data() -> None:
         assert not any(f"import {module}" in source for module in ("pickle", "marshal", "shelve", "dill", "joblib")), (
             path
         )
+
+
+def test_a_young_model_of_wide_orders_comes_back() -> None:
+    model = CustomerModel()
+    order = {f"field{i}": f"value {i}" for i in range(60)}
+    for i in range(5):
+        at = START + timedelta(hours=i)
+        record = Record(customer_id="c", order_id=str(i), ordered_at=at, order=order, shipment={"carrier": "C"})
+        for _ in model.learn([LogEntry(i + 1, record, i)]):
+            pass
+    assert CustomerModel.from_bytes(model.to_bytes()).to_bytes() == model.to_bytes()
+
+
+def test_evidence_for_one_promise_is_not_taken_for_another(data: bytes) -> None:
+    with pytest.raises(SnapshotDamaged, match="max_error"):
+        CustomerModel.from_bytes(data, max_error=0.01)

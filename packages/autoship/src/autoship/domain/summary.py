@@ -21,9 +21,9 @@ class Summary(msgspec.Struct, frozen=True):
 
     ``orders`` learned, ``choices`` known; ``predicted``, ``right``, ``approved``, ``approved_wrong`` count
     predictions whose outcome somebody saw, over all; ``recent`` over the newest 1,000. ``approving_from`` is the
-    confidence from which orders are approved, None while nothing is; ``alarms`` counts how often approving was
-    stopped; of ``outcomes_needed`` outcomes since the last alarm ``outcomes_seen`` have come in. ``warnings`` are
-    sentences.
+    score (not the calibrated confidence) from which orders are approved, None while nothing is; ``alarms`` counts how
+    often approving was stopped; of ``outcomes_needed`` outcomes since the last alarm ``outcomes_seen`` have come in.
+    ``warnings`` are sentences.
     """
 
     orders: int

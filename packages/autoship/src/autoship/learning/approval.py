@@ -23,10 +23,12 @@ from collections import deque
 from functools import lru_cache
 
 from autoship.domain.prediction import Judged, Reason
+from autoship.errors import InvalidInput
 
 THRESHOLDS = (0.0, *(1 - 2.0**-j for j in range(1, 10)))
 NEWEST = 1000
 CHANCE = 0.01
+LEAST_ERROR, MOST_ERROR = 0.001, 0.5
 FIRST_NEEDED, MOST_NEEDED = 90, 800
 FAST_ALARM, SLOW_ALARM = 4.43, 10.0
 CALM = 500
@@ -37,6 +39,10 @@ class Approval:
     """The evidence, the cut and the guard of one customer."""
 
     def __init__(self, max_error: float, audit: float) -> None:
+        if not LEAST_ERROR <= max_error <= MOST_ERROR:
+            raise InvalidInput("max_error", f"lies between {LEAST_ERROR} and {MOST_ERROR}, not {max_error}")
+        if not 0.0 <= audit <= 1.0:
+            raise InvalidInput("audit", f"is a share between 0 and 1, not {audit}")
         self.max_error = max_error
         self.audit = audit
         self.evidence: deque[tuple[int, bool]] = deque()

@@ -27,7 +27,7 @@ class Calibration:
 
     def confidence(self, score: float) -> float:
         """The probability that a prediction of this score (0 to 1) is right."""
-        return _sigmoid(self.intercept + max(LEAST_SLOPE, self.slope) * _logit(score))
+        return _sigmoid(self.intercept + self.slope * _logit(score))
 
     def learn(self, score: float, right: bool) -> None:
         """Learns what came of a prediction of this score."""
@@ -44,7 +44,7 @@ class Calibration:
         a, c = a + PRIOR, c + PRIOR
         determinant = a * c - b * b
         self.intercept -= (c * gradient_0 - b * gradient_1) / determinant
-        self.slope -= (a * gradient_1 - b * gradient_0) / determinant
+        self.slope = max(LEAST_SLOPE, self.slope - (a * gradient_1 - b * gradient_0) / determinant)
 
 
 def _logit(score: float) -> float:

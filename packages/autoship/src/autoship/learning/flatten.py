@@ -30,6 +30,7 @@ WEEKDAY = "\x1fweekday"
 """The path of the day of the week on which the order came, 0 for Monday."""
 
 MAX_LEAVES = 400
+MAX_VALUES = 3 * MAX_LEAVES
 MAX_ELEMENTS = 24
 MAX_WORDS = 32
 MAX_TEXT = 120
@@ -70,7 +71,7 @@ def _collect(
     """Single leaves into ``values``, those in lists into ``lists``; stops after `MAX_LEAVES` values or nodes of
     lists."""
     for name, node in order.items():
-        path = prefix + name
+        path = prefix + (name if len(name) <= MAX_TEXT else name[:MAX_TEXT])
         kind = type(node)
         if kind is str:
             _add_text(path, node, values, bags)
@@ -94,7 +95,7 @@ def _collect_list(nodes: list[object], path: str, lists: dict[str, list[Value]])
         if seen >= MAX_LEAVES:
             return
         if isinstance(node, dict):
-            queue.extend([(f"{at}.{name}", child) for name, child in node.items()])
+            queue.extend([(f"{at}.{name[:MAX_TEXT]}", child) for name, child in node.items()])
         elif isinstance(node, list):
             lists.setdefault(at + COUNT, []).append(len(node))
             queue.extend([(at + "[]", child) for child in node[:MAX_LEAVES]])
@@ -104,7 +105,7 @@ def _collect_list(nodes: list[object], path: str, lists: dict[str, list[Value]])
 
 def _leaf(node: object) -> Value:
     if isinstance(node, str):
-        return node if len(node) <= MAX_TEXT else node[:MAX_TEXT]
+        return node if len(node) <= MAX_TEXT else node[:MAX_TEXT] + "…"
     if isinstance(node, bool):
         return _TRUE if node else _FALSE
     if isinstance(node, int | float):
@@ -148,7 +149,7 @@ def _add(path: str, value: Value, values: dict[str, Value], bags: dict[tuple[str
 
 def _add_text(path: str, text: str, values: dict[str, Value], bags: dict[tuple[str, Value], None]) -> None:
     if len(text) > MAX_TEXT:
-        text = text[:MAX_TEXT]
+        text = text[:MAX_TEXT] + "…"
     values[path] = text
     if " " in text:
         _add_words(path, text, bags)
@@ -158,8 +159,7 @@ def _add_text(path: str, text: str, values: dict[str, Value], bags: dict[tuple[s
 
 def _add_number(path: str, number: float, values: dict[str, Value]) -> None:
     values[path] = number
-    if number >= 10 or number < 0 or type(number) is float:
-        values[path + OCTAVE], values[path + QUARTER] = bins(number)
+    values[path + OCTAVE], values[path + QUARTER] = bins(number)
 
 
 def _add_words(path: str, text: str, bags: dict[tuple[str, Value], None]) -> None:

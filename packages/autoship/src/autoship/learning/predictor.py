@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from autoship.domain.batch import plan_batch
 from autoship.domain.prediction import Prediction, Shipment
-from autoship.domain.record import Record, check_object, parse_record, parse_time
+from autoship.domain.record import Record, check_object, check_order_id, parse_record, parse_time
 from autoship.errors import InvalidInput
 from autoship.learning.model import CustomerModel
 
@@ -80,7 +80,12 @@ class Predictor:
 def _order(given: Given) -> tuple[Mapping[str, Any], datetime, str | None]:
     if isinstance(given, Record):
         return given.order, given.ordered_at, given.order_id
+    order_id = given.get("order_id")
     for field in ("order", "ordered_at"):
         if field not in given:
             raise InvalidInput(field, "is missing")
-    return check_object(given["order"], "order"), parse_time(given["ordered_at"], "ordered_at"), given.get("order_id")
+    return (
+        check_object(given["order"], "order"),
+        parse_time(given["ordered_at"], "ordered_at"),
+        None if order_id is None else check_order_id(order_id),
+    )

@@ -87,6 +87,8 @@ def _shared(flat: Flat, key: Key) -> str:
 
 
 def _words(path: str, field: str, value: Value) -> str:
+    if "[]" in path:
+        field = f"only {field}"
     if "\x1f" not in path:
         return f"{field} {value[1:] if isinstance(value, str) and value.startswith(_BOOLEAN) else value}"
     if path.endswith(COUNT):

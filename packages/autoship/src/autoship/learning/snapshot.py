@@ -21,13 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoship.domain.prediction import Word
-from autoship.domain.record import check_shipment, choice_key
+from autoship.domain.record import MAX_SHIPMENT_FIELDS, check_shipment, choice_key
 from autoship.errors import InvalidInput, SnapshotDamaged, SnapshotVersionUnknown
 from autoship.learning.approval import NEWEST, THRESHOLDS
 from autoship.learning.calibration import Calibration
 from autoship.learning.choices import MAX_CHOICES
 from autoship.learning.combining import MAX_WIDTH
 from autoship.learning.contexts import MAX_BAGS, MAX_COMBINED, MAX_SINGLES, Key
+from autoship.learning.flatten import MAX_VALUES
 from autoship.learning.mixture import EXPERTS
 from autoship.learning.table import MAX_CELLS, PLANES, SQUARES, WIDTHS, Table
 from autoship.learning.window import MAX_CODES, MAX_COLUMNS, SIZE, Column, Context, Window
@@ -41,23 +42,35 @@ HEADER = struct.Struct("<8sHI16s")
 MAX_BODY = 96 << 20
 """Bytes of a decompressed body: more than the largest model that the learner makes."""
 LEVEL = 6
-MAX_CALIBRATION = 1e6
+MAX_LINE, MAX_CURVATURE = 50.0, 1e6
+MAX_NUMBER = 1e15
+"""Larger than any number that is learned, and small enough that no product of three leaves float32."""
+MAX_KEYS = 4 * (MAX_SINGLES + MAX_BAGS)
+MAX_ROWS = 2 * MAX_CELLS // 32
 
 Natural: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Leaf: TypeAlias = str | int | float | None
 
 
+def _at_most(length: int) -> msgspec.Meta:
+    """A list no longer than this: refused before it is read, so that few bytes cannot become much memory."""
+    return msgspec.Meta(max_length=length)
+
+
+Leaves: TypeAlias = Leaf | Annotated[tuple[Leaf, ...], _at_most(MAX_VALUES)]
+
+
 class _Key(msgspec.Struct, array_like=True):
-    paths: tuple[str, ...]
+    paths: Annotated[tuple[str, ...], _at_most(MAX_WIDTH)]
     index: Natural
     resting: bool
-    contexts: list[Leaf | tuple[Leaf, ...]]
+    contexts: Annotated[list[Leaves], _at_most(MAX_ROWS)]
     rows: bytes
 
 
 class _Column(msgspec.Struct, array_like=True):
     path: str
-    values: list[Leaf | tuple[Leaf, ...]]
+    values: Annotated[list[Leaves], _at_most(MAX_CODES)]
 
 
 class _Table(msgspec.Struct, array_like=True):
@@ -77,13 +90,14 @@ class _Table(msgspec.Struct, array_like=True):
 class _Window(msgspec.Struct, array_like=True):
     length: Natural
     position: Natural
-    columns: list[_Column]
+    columns: Annotated[list[_Column], _at_most(MAX_COLUMNS)]
     codes: bytes
     choices: bytes
     given: bytes
 
 
 class _Approval(msgspec.Struct, array_like=True):
+    max_error: float
     levels: bytes
     right: bytes
     cut: float | None
@@ -112,15 +126,15 @@ class _Model(msgspec.Struct, array_like=True):
     orders: Natural
     until: datetime | None
     next_review: Natural
-    shipments: list[dict[str, Word]]
-    made: list[Natural]
+    shipments: Annotated[list[Annotated[dict[str, Word], _at_most(MAX_SHIPMENT_FIELDS)]], _at_most(MAX_CHOICES)]
+    made: Annotated[list[Natural], _at_most(MAX_CHOICES)]
     table: _Table
     everything: _Key
     whole: _Key
-    singles: list[_Key]
-    bags: list[_Key]
-    combined: list[_Key]
-    free: list[Natural]
+    singles: Annotated[list[_Key], _at_most(MAX_SINGLES)]
+    bags: Annotated[list[_Key], _at_most(MAX_BAGS)]
+    combined: Annotated[list[_Key], _at_most(MAX_COMBINED)]
+    free: Annotated[list[Natural], _at_most(MAX_KEYS)]
     window: _Window
     shares: tuple[float, float, float]
     calibration: tuple[float, float, float, float, float]
@@ -143,6 +157,10 @@ def decode(data: bytes, model: CustomerModel) -> None:
     state = _read(data)
     try:
         _check(state)
+        if state.approval.max_error != model.approval.max_error:
+            raise SnapshotDamaged(
+                f"a snapshot was made for max_error {state.approval.max_error}: its evidence is not for this one"
+            )
         _fill(model, state)
     except (ValueError, IndexError, OverflowError, InvalidInput) as error:
         raise SnapshotDamaged(f"a snapshot holds what no model has: {error}") from error
@@ -241,6 +259,7 @@ def _calibration_state(calibration: Calibration) -> tuple[float, float, float, f
 def _approval_state(model: CustomerModel) -> _Approval:
     approval = model.approval
     return _Approval(
+        max_error=approval.max_error,
         levels=bytes(level for level, _ in approval.evidence),
         right=bytes(right for _, right in approval.evidence),
         cut=approval.cut,
@@ -279,21 +298,20 @@ def _check(state: _Model) -> None:
     indices = [key.index for key in keys] + state.free
     wrong = {
         "choices": not len(state.shipments) == len(state.made) == table.choices <= min(MAX_CHOICES, table.width),
-        "width": table.width not in WIDTHS,
-        "rows": not len(rows) <= table.rows <= MAX_CELLS // 32,
+        "width": table.width != next((width for width in WIDTHS if width >= table.choices), None),
+        "rows": not len(rows) <= table.rows or table.rows * max(32, table.width) > 2 * MAX_CELLS,
         "a row": len(rows) > 0 and (len(np.unique(rows)) < len(rows) or int(rows.max()) >= table.rows),
-        "keys": len(state.singles) > MAX_SINGLES or len(state.bags) > MAX_BAGS or len(state.combined) > MAX_COMBINED,
-        "a key": sorted(indices) != list(range(table.keys)) or table.keys > 4 * (MAX_SINGLES + MAX_BAGS),
+        "a key": sorted(indices) != list(range(table.keys)) or table.keys > MAX_KEYS,
         "paths": any(len(key.paths) != 1 for key in (state.whole, *state.singles, *state.bags)),
         "all orders": state.everything.paths != () or state.everything.contexts != [()],
         "combined": any(not 2 <= len(key.paths) <= MAX_WIDTH for key in state.combined),
-        "columns": len({c.path for c in window.columns}) != len(window.columns) or len(window.columns) > MAX_COLUMNS,
-        "values": any(len(column.values) > MAX_CODES for column in window.columns),
+        "columns": len({column.path for column in window.columns}) != len(window.columns),
         "window": window.length > SIZE or window.position >= SIZE,
         "position": window.length < SIZE and window.position != window.length,
         "unit": not 1.0 <= table.unit <= 2.0**17,
         "shares": len(state.shares) != EXPERTS or not all(0.0 <= share <= 1.0 for share in state.shares),
-        "calibration": not all(abs(number) <= MAX_CALIBRATION for number in state.calibration),
+        "the sum of shares": not 0.999 <= sum(state.shares) <= 1.001,
+        "calibration": not _is_line(*state.calibration),
         "evidence": len(state.approval.levels) > NEWEST or len(state.approval.levels) != len(state.approval.right),
         "levels": any(level >= len(THRESHOLDS) for level in state.approval.levels),
         "guard": not (0.0 <= state.approval.fast <= 10.0 and 0.0 <= state.approval.slow <= 20.0),
@@ -307,6 +325,12 @@ def _check(state: _Model) -> None:
         raise ValueError(", ".join(named))
 
 
+def _is_line(intercept: float, slope: float, a: float, b: float, c: float) -> bool:
+    """Whether a calibration is one: the three last numbers are the curvature, a positive matrix."""
+    flat = 0.0 <= a <= MAX_CURVATURE and 0.0 <= c <= MAX_CURVATURE and b * b <= 1.001 * a * c
+    return flat and abs(intercept) <= MAX_LINE and abs(slope) <= MAX_LINE
+
+
 def _fill(model: CustomerModel, state: _Model) -> None:
     model.seq, model.orders, model.until, model.next_review = state.seq, state.orders, state.until, state.next_review
     _fill_table(model.table, state.table)
@@ -314,6 +338,8 @@ def _fill(model: CustomerModel, state: _Model) -> None:
         model.choices.index[choice_key(check_shipment(shipment))] = len(model.choices.shipments)
         model.choices.shipments.append(shipment)
         model.choices.orders.append(made)
+    if len(model.choices.index) != len(model.choices.shipments):
+        raise ValueError("a choice that is there twice")
     contexts = model.contexts
     contexts.everything, contexts.whole = _key(state.everything), _key(state.whole)
     contexts.singles = {key.paths[0]: _key(key) for key in state.singles}
@@ -368,6 +394,8 @@ def _fill_window(window: Window, state: _Window, choices: int) -> None:
     window.codes[: len(state.columns), :n] = codes
     window.choices[:n] = chosen
     window.given[:n] = _finite(state.given, (n,))
+    if not ((window.given >= 0) & (window.given <= 1.01)).all():
+        raise ValueError("a probability that is none")
     for line, column in enumerate(state.columns):
         if n and (codes[line].max() >= len(column.values) or codes[line].min() < -1):
             raise ValueError("a value that is not there")
@@ -405,8 +433,8 @@ def _unpacked(data: bytes, kind: str, shape: tuple[int, ...]) -> NDArray[Any]:
 
 def _finite(data: bytes, shape: tuple[int, ...]) -> NDArray[np.float32]:
     array = _unpacked(data, "<f4", shape).astype(np.float32)
-    if not np.isfinite(array).all():
-        raise ValueError("a number that is not finite")
+    if not (np.abs(array) <= MAX_NUMBER).all():
+        raise ValueError("a number that is not finite, or too large")
     return array
 
 

@@ -123,14 +123,14 @@ class Customers:
         """Builds the model anew until it is of the log as it stands, however many corrections come meanwhile."""
         failures = 0
         try:
-            async with self._rebuilds:
-                while resident.stale:
-                    try:
+            while resident.stale:
+                try:
+                    async with self._rebuilds:
                         await self._rebuild_once(resident)
-                    except HistoryError as error:
-                        logger.warning("customer %r waits to be rebuilt: %s", resident.customer_id, error)
-                        await asyncio.sleep(RETRY_S[min(failures, len(RETRY_S) - 1)])
-                        failures += 1
+                except HistoryError as error:
+                    logger.warning("customer %r waits to be rebuilt: %s", resident.customer_id, error)
+                    await asyncio.sleep(RETRY_S[min(failures, len(RETRY_S) - 1)])
+                    failures += 1
         finally:
             resident.rebuild = None
         await self._save(resident)
@@ -155,7 +155,7 @@ class Customers:
         It is made in a thread: under the lock the model only predicts meanwhile, which changes nothing in it.
         """
         async with self._lock(resident.customer_id):
-            if not resident.unsaved or resident.stale:
+            if not resident.unsaved or resident.stale or self._residents.get(resident.customer_id) is not resident:
                 return
             data = await asyncio.to_thread(resident.model.to_bytes)
             snapshot = Snapshot(resident.model.seq, resident.revision, data)
