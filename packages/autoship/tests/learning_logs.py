@@ -21,8 +21,16 @@ from autoship.learning import CustomerModel
 from hypothesis import strategies as st
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
-Log = list[list[LogEntry]]
-"""Appended batches, one after the other."""
+
+
+class Log(list[list[LogEntry]]):
+    """Appended batches, one after the other. Shown by what they were grown from, which says it shorter."""
+
+    grown_from: tuple[object, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<{sum(map(len, self))} entries in {len(self)} batches, grown from {self.grown_from!r:.2000}>"
+
 
 WORDS = st.sampled_from(
     ["A1", "B2", "78701", "Texas", "", " ", "0", "true", "été", "日本", "-", "x" * 300, "please ring at the door twice"]
@@ -58,15 +66,17 @@ SHIPMENTS: st.SearchStrategy[Shipment] = st.dictionaries(
 
 @st.composite
 def logs(draw: st.DrawFn, *, longest: int = 160, names: st.SearchStrategy[str] = ODD_NAMES) -> Log:
-    """Some batches of one customer: orders that come again and drift, choices that mostly follow them, outcomes that come
+    """Batches of one customer: orders that come again and drift, choices that mostly follow them, outcomes that come
     late, decisions that nobody looked at, predictions that were served for some, and entries deleted since."""
     pool = draw(st.lists(orders(names), min_size=1, max_size=6))
     shipments = draw(st.lists(SHIPMENTS, min_size=1, max_size=5))
     length = draw(st.integers(1, longest))
-    luck = random.Random(draw(st.integers(0, 2**32)))
+    seed = draw(st.integers(0, 2**32))
+    luck = random.Random(seed)
     served_share, auto_share, gap_share = (draw(st.sampled_from([0.0, 0.1, 0.6])) for _ in range(3))
     error = draw(st.sampled_from([0.0, 0.05, 0.5]))
-    log: Log = []
+    log = Log()
+    log.grown_from = (seed, length, served_share, auto_share, gap_share, error, shipments, pool)
     number = seq = 0
     while number < length:
         records = []

@@ -97,7 +97,7 @@ def _words(path: str, field: str, value: Value) -> str:
         return f"{field} {value}…"
     if path.endswith((OCTAVE, QUARTER)):
         span = bin_range(path, value)
-        return f"{field} 0" if span is None else f"{field} from {_number(span[0])} to {_number(span[1])}"
+        return f"{field} 0" if span is None else f"{field} from {_number(span[0])} to under {_number(span[1])}"
     return f"{field} {value}"
 
 
