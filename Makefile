@@ -1,7 +1,7 @@
 # A bare `make` lists the verbs. Each brings uv and the locked dependencies first, if they are not there.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench-accuracy clean
+.PHONY: help demo test lint format bench-accuracy bench-promise clean
 
 bin := .venv/bin
 
@@ -22,6 +22,9 @@ format: ## put the code into ruff's format, and mend what ruff can mend
 
 bench-accuracy: ## accuracy beside the baselines and scikit-learn; DATA=DIR adds files, QUICK=1 takes less time
 	@scripts/bootstrap bench && $(bin)/python benchmarks/accuracy.py $(if $(QUICK),--quick) $(if $(DATA),--data "$(DATA)")
+
+bench-promise: ## simulated customers, thousands of runs: is the promise kept? ends with 1 where it is not
+	@scripts/bootstrap && $(bin)/python benchmarks/promise.py $(ARGS)
 
 clean: ## remove what the verbs above brought and made
 	rm -rf .tools .venv build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

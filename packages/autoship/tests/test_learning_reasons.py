@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from autoship.domain.prediction import Because, Prediction
+from autoship.domain.prediction import Because, Prediction, Shipment
 from autoship.domain.record import Record, choice_key
 from autoship.learning import CustomerModel
 from autoship.learning.flatten import OCTAVE, QUARTER, bin_range, bins
@@ -58,7 +59,7 @@ class Reader:
 def _shares(said: re.Match[str], facts: Sequence[str], asked: Record, past: Record) -> bool:
     """Whether a past order is one of those that a sentence speaks of."""
     if said["alike"]:
-        return past.order == asked.order
+        return json.dumps(past.order, sort_keys=True) == json.dumps(asked.order, sort_keys=True)
     if said["day"] and DAYS[past.ordered_at.weekday()] != said["day"]:
         return False
     return all(_holds(fact, asked.order, past.order) for fact in facts)
@@ -78,12 +79,10 @@ def _holds(fact: str, asked: dict[str, Any], past: dict[str, Any]) -> bool:
         return len(values) == 1 and _in_bin(said, *(_values(asked, field.split(".")) or ()), *values)
     if said.endswith("…"):
         return len(values) == 1 and isinstance(values[0], str) and values[0].startswith(said[:-1])
-    words = sorted({_word(value) for value in values})
+    if len(values) == 1 and type(values[0]) in (int, float):
+        return re.fullmatch(r"-?\d+(\.\d+)?", said) is not None and float(said) == values[0]
+    words = sorted({str(value).lower() if isinstance(value, bool) else str(value) for value in values})
     return "|".join(words) == said
-
-
-def _word(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _values(node: Any, path: Sequence[str]) -> list[Any] | None:
@@ -162,7 +161,7 @@ def test_every_reason_is_true_of_the_raw_orders(seed: int, length: int) -> None:
     assert reader.read >= 12
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_reasons_speak_of_the_last_2048_orders_and_stay_true_when_older_ones_leave(seed: int) -> None:
     shipper = Shipper(seed)
     history: list[Record] = []
@@ -178,26 +177,33 @@ def test_reasons_speak_of_the_last_2048_orders_and_stay_true_when_older_ones_lea
             reader.check(asked, model.predict(asked.order, asked.ordered_at))
 
 
-def test_orders_alike_in_all_fields_are_told_apart_from_those_with_the_same_values_elsewhere() -> None:
-    history = [
-        record(n, *[({"from": "X", "to": "Y"}, {"c": "A"}), ({"from": "Y", "to": "X"}, {"c": "B"})][n % 2])
-        for n in range(20)
+def test_orders_alike_in_all_fields_are_counted_on_whatever_day_and_no_others() -> None:
+    """The same values at other fields are another order."""
+    choices: list[tuple[dict[str, Any], Shipment]] = [
+        ({"from": "X", "to": "Y"}, {"c": "A"}),
+        ({"from": "Y", "to": "X"}, {"c": "B"}),
+        ({"from": "X", "to": "X"}, {"c": "C"}),
+        ({"from": "Y", "to": "Y"}, {"c": "D"}),
     ]
+    history = [record(13 * n, *choices[n % 4]) for n in range(50)]
     model = learn(CustomerModel(), entries_of(history))
     reader = Reader(history)
+    said = []
     for asked in history[:4]:
         prediction = model.predict(asked.order, asked.ordered_at)
         assert prediction.shipment == asked.shipment
         reader.check(asked, prediction)
+        said += [because.text for because in prediction.because]
+    assert any("just like this one" in text for text in said)
 
 
 def test_a_word_that_is_spelled_like_an_absent_field_is_not_taken_for_one() -> None:
     orders: list[dict[str, Any]] = [{"a": "\x00missing"}, {}, {"a": "k"}]
-    history = [record(n, {**orders[n % 3], "b": n % 2}, {"c": f"C{n % 3}"}) for n in range(60)]
+    history = [record(n, {**orders[n % 3], "b": n % 2}, {"c": "X" if n % 3 == 0 else "Y"}) for n in range(60)]
     model = learn(CustomerModel(), entries_of(history))
-    for because in model.predict({"a": "\x00missing", "b": 1}, history[0].ordered_at).because:
-        if because.text.endswith("a \x00missing went this way"):
-            assert because.orders == 20
+    because = model.predict({"a": "\x00missing", "b": 1}, history[0].ordered_at).because
+    counts = [(each.orders, each.agreeing) for each in because if each.text.endswith("with a missing went this way")]
+    assert counts == [(20, 20)]
 
 
 @pytest.mark.parametrize("asked", [1.7e308, 1.0e308, -1.7e308, 5e-324, 0.0])

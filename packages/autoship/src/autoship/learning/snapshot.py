@@ -301,7 +301,7 @@ def _check(state: _Model) -> None:
         "width": table.width != next((width for width in WIDTHS if width >= table.choices), None),
         "rows": not len(rows) <= table.rows or table.rows * max(32, table.width) > 2 * MAX_CELLS,
         "a row": len(rows) > 0 and (len(np.unique(rows)) < len(rows) or int(rows.max()) >= table.rows),
-        "a key": sorted(indices) != list(range(table.keys)) or table.keys > MAX_KEYS,
+        "a key": table.keys > MAX_KEYS or sorted(indices) != list(range(table.keys)),
         "paths": any(len(key.paths) != 1 for key in (state.whole, *state.singles, *state.bags)),
         "all orders": state.everything.paths != () or state.everything.contexts != [()],
         "combined": any(not 2 <= len(key.paths) <= MAX_WIDTH for key in state.combined),
@@ -372,6 +372,8 @@ def _fill_table(table: Table, state: _Table) -> None:
     table.decayed[:, :choices] = _finite(state.decayed, (2, choices))
     if (table.trust_squares[:keys] <= 0).any() or (table.decayed < 0).any() or (cells[:, 0] < 0).any():
         raise ValueError("a count below zero")
+    if table.trust[:, SQUARES].any():
+        raise ValueError("a weight on what is none")
     table.refresh()
 
 
