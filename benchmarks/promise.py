@@ -99,12 +99,12 @@ class Run:
         """Outcomes at or above the last cut, wrong or not, as they came in; a list of its own until each alarm."""
         self._open: deque[tuple[Judged, bool, bool]] = deque()
 
-    def go(self, orders: int, way: Way, *, until: Callable[[], bool] | None = None) -> int:
+    def go(self, orders: int, way: Way, *, until: Callable[[Run], bool] | None = None) -> int:
         """Lets so many orders come, or fewer, until something holds. Returns how many came."""
         levels, wrong = way.draw(orders, self.luck)
         for done, (level, is_wrong) in enumerate(zip(levels, wrong, strict=True), 1):
             self.order(SCORES[level], is_wrong)
-            if until is not None and until():
+            if until is not None and until(self):
                 return done
         return orders
 
@@ -146,6 +146,14 @@ class Run:
         """Over all stretches of watched outcomes between two alarms, the most that the wrong ones came above the
         smaller of the two bounds; not above 0 where the guard keeps its word."""
         return max((excess(part, self.rule.max_error) for part in self.watched if part), default=-1.0)
+
+
+def _is_approving(run: Run) -> bool:
+    return run.approving
+
+
+def _had_alarm(run: Run) -> bool:
+    return bool(run.rule.alarms)
 
 
 def excess(wrong: Sequence[bool], max_error: float) -> float:
@@ -227,7 +235,7 @@ def first_approval(way: Way, runs: int, most: int = 3000, **how: Any) -> list[in
     found = []
     for seed in range(runs):
         run = Run(seed, **how)
-        found.append(run.go(most, way, until=lambda run=run: run.approving))  # type: ignore[misc]
+        found.append(run.go(most, way, until=_is_approving))
     return found
 
 
@@ -272,7 +280,7 @@ def switch(seed: int, error: float, *, before: int = 1500, **how: Any) -> Switch
         return None
     under_way = sum(judged.approved and wrong for judged, wrong, _ in run._open)
     revealed, total = run.revealed_wrong + under_way, run.approved_wrong
-    orders = run.go(20_000, flat(error), until=lambda: not run.approving)
+    orders = run.go(20_000, flat(error), until=lambda run: not run.approving)
     return Switch(max(0, run.revealed_wrong - revealed), run.approved_wrong - total, orders)
 
 
@@ -348,8 +356,8 @@ def restarts(runs: int) -> Iterable[Line]:
     for seed in range(runs // 4):
         run = Run(seed)
         run.go(1000, flat(0.005))
-        run.go(300, flat(0.4), until=lambda run=run: bool(run.rule.alarms))  # type: ignore[misc]
-        waits.append(run.go(5000, flat(0.01), until=lambda run=run: run.approving))  # type: ignore[misc]
+        run.go(300, flat(0.4), until=_had_alarm)
+        waits.append(run.go(5000, flat(0.01), until=_is_approving))
     median = float(np.median(waits))
     yield Line(
         "starts again after a switch, 1% wrong", f"after {median:.0f} orders in the median", "<= 400", median <= 400

@@ -11,9 +11,6 @@ import numpy as np
 import pytest
 from autoship import Predictor
 from autoship.errors import InvalidInput
-from autoship.learning.flatten import OCTAVE, QUARTER, bin_range, bins
-from hypothesis import given
-from hypothesis import strategies as st
 
 SHOP = Path(__file__).parents[3] / "data" / "indonesia-shop.ndjson.gz"
 
@@ -66,14 +63,3 @@ def test_another_customers_record_is_refused_and_nothing_is_learned(orders: list
     predictor.partial_fit([orders[10]])
     with pytest.raises(InvalidInput, match="learned before"):
         predictor.partial_fit([orders[10]])
-
-
-@given(st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**63), 2**63))
-def test_a_number_lies_in_its_bins(number: float) -> None:
-    for path, value in zip((OCTAVE, QUARTER), bins(number), strict=True):
-        span = bin_range("x" + path, value)
-        if span is None:
-            assert number == 0
-        else:
-            assert span[0] * (1 - 1e-9) <= number <= span[1] * (1 + 1e-9) or number < 0
-            assert min(map(abs, span)) * (1 - 1e-9) <= abs(number) <= max(map(abs, span)) * (1 + 1e-9)

@@ -28,8 +28,11 @@ from autoship.errors import InvalidInput
 THRESHOLDS = (0.0, *(1 - 2.0**-j for j in range(1, 10)))
 NEWEST = 1000
 CHANCE = 0.01
-LEAST_ERROR, MOST_ERROR = 0.001, 0.5
+LEAST_ERROR, MOST_ERROR = 0.005, 0.5
+"""What can be promised: less than the least would want more outcomes than the newest 1,000."""
 FIRST_NEEDED, MOST_NEEDED = 90, 800
+MOST_FAILED = 4
+"""Failed starts beyond these want no more evidence, and so are not counted."""
 FAST_ALARM, SLOW_ALARM = 4.43, 10.0
 CALM = 500
 BUCKETS = 1 << 32
@@ -63,7 +66,7 @@ class Approval:
     @property
     def needed(self) -> int:
         """m: how many outcomes a threshold wants, at least."""
-        return max(self._least, min(MOST_NEEDED, FIRST_NEEDED << min(self.failed_starts, 8)))
+        return max(self._least, min(MOST_NEEDED, FIRST_NEEDED << self.failed_starts))
 
     def decide(self, score: float, order_id: str | None) -> Reason | None:
         """Why a prediction of this score is not approved; None where it is."""
@@ -106,7 +109,7 @@ class Approval:
     def _alarm(self, seq: int) -> None:
         self.alarm_at = seq
         self.alarms += 1
-        self.failed_starts += self.approved_since_alarm
+        self.failed_starts = min(MOST_FAILED, self.failed_starts + self.approved_since_alarm)
         self.approved_since_alarm = False
         self.calm = 0
         self.fast = self.slow = 0.0

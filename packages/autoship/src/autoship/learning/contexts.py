@@ -13,14 +13,17 @@ import msgspec
 import numpy as np
 
 from autoship.learning.combining import Paths
-from autoship.learning.flatten import WEEKDAY, Flat, Value, field_of
+from autoship.learning.flatten import SEPARATOR, WEEKDAY, Flat, Value, field_of
 from autoship.learning.table import Indices, Table
-from autoship.learning.window import Context, Window
+from autoship.learning.window import MAX_COLUMNS, Context, Window
 
-MAX_SINGLES = 48
+MAX_SINGLES = MAX_COLUMNS - 1
+MAX_VIEWS = 24
+"""How many of the single keys may be views of a field (bins, beginnings, lengths), so that numbers leave room for
+words."""
 MAX_BAGS = 16
 MAX_COMBINED = 10
-WHOLE = "\x1fwhole"
+WHOLE = SEPARATOR + "whole"
 """The path, in the window, of the whole order: all its fields but the bins."""
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -108,15 +111,26 @@ class Contexts:
     def _make_keys(self, flat: Flat) -> None:
         """A key for each new path; for a bag only once it holds several members, since before that it tells nothing
         more."""
-        for path in flat.values:
-            if path not in self.singles and len(self.singles) < MAX_SINGLES:
-                self.singles[path] = key = Key((path,), self._new_index())
-                self.awake.append((path, key))
+        new = [path for path in flat.values if path not in self.singles]
+        if new:
+            self._make_singles(new)
         before = None
         for path, _ in flat.bags:
             if path == before and path not in self.bags and len(self.bags) < MAX_BAGS:
                 self.bags[path] = Key((path,), self._new_index())
             before = path
+
+    def _make_singles(self, paths: list[str]) -> None:
+        views = sum(SEPARATOR in path for path in self.singles)
+        for path in paths:
+            if SEPARATOR in path:
+                if views == MAX_VIEWS:
+                    continue
+                views += 1
+            elif len(self.singles) - views == MAX_SINGLES - MAX_VIEWS:
+                continue
+            self.singles[path] = key = Key((path,), self._new_index())
+            self.awake.append((path, key))
 
     def _new_index(self) -> int:
         if not self.free:
@@ -195,14 +209,15 @@ class Contexts:
                 row += 1
 
     def watched(self, flat: Flat) -> Mapping[str, Context]:
-        """What the window is to hold of an order."""
-        if self.whole.resting:
-            return flat.values
-        return {**flat.values, WHOLE: whole_of(flat.values)}
+        """What the window is to hold of an order: what has a key of its own."""
+        watched: dict[str, Context] = {path: value for path, value in flat.values.items() if path in self.singles}
+        if not self.whole.resting:
+            watched[WHOLE] = whole_of(flat.values)
+        return watched
 
 
 def whole_of(values: dict[str, Value]) -> int:
     """All fields of an order and their values, but for its bins and the day, as one context: a digest of 64 bits, the
     same in whatever order the fields come."""
-    fields = sorted([item for item in values.items() if "\x1f" not in item[0]])
+    fields = sorted([item for item in values.items() if SEPARATOR not in item[0]])
     return int.from_bytes(blake2b(_encode(fields), digest_size=8).digest(), "little", signed=True)

@@ -19,18 +19,19 @@ from autoship.domain.record import Order
 Value: TypeAlias = str | int | float | None
 """A leaf as it is counted; booleans as words, so that ``true`` and 1 stay apart."""
 
-OCTAVE, QUARTER, PREFIX = "\x1foctave", "\x1fquarter", "\x1fprefix"
+SEPARATOR = "\x1f"
+"""Parts a path from the name of a view of it. No field's own name holds it unless somebody means mischief, and then two
+fields are taken for one."""
+OCTAVE, QUARTER, PREFIX = SEPARATOR + "octave", SEPARATOR + "quarter", SEPARATOR + "prefix"
 """What is appended to a path for a number's bins (a factor of 2, of the fourth root of 2) and a code's beginning."""
-COUNT = "\x1fcount"
-"""What is appended to a list's path for its length. No field's own name holds this separator unless somebody means
-mischief, and then two fields are taken for one."""
-WORDS = "\x1fwords"
+COUNT = SEPARATOR + "count"
+"""What is appended to a list's path for its length."""
+WORDS = SEPARATOR + "words"
 """What is appended to a text's path for the bag of its words."""
-WEEKDAY = "\x1fweekday"
+WEEKDAY = SEPARATOR + "weekday"
 """The path of the day of the week on which the order came, 0 for Monday."""
 
 MAX_LEAVES = 400
-MAX_VALUES = 3 * MAX_LEAVES
 MAX_ELEMENTS = 24
 MAX_WORDS = 32
 MAX_TEXT = 120
@@ -51,7 +52,7 @@ class Flat(NamedTuple):
 
 def flatten(order: Order, ordered_at: datetime) -> Flat:
     """An order as values and bags."""
-    values: dict[str, Value] = {WEEKDAY: ordered_at.weekday()}
+    values: dict[str, Value] = {}
     bags: dict[tuple[str, Value], None] = {}
     lists: dict[str, list[Value]] = {}
     _collect(order, "", values, bags, lists)
@@ -172,7 +173,7 @@ def _add_words(path: str, text: str, bags: dict[tuple[str, Value], None]) -> Non
 
 def field_of(path: str) -> str:
     """The field that a path is a view of: itself, without what is appended for bins, beginnings and lengths."""
-    return path.partition("\x1f")[0].removesuffix("[]")
+    return path.partition(SEPARATOR)[0].removesuffix("[]")
 
 
 def bins(value: float) -> tuple[int, int]:

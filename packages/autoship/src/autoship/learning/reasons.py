@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from autoship.domain.prediction import Because
 from autoship.learning.contexts import WHOLE, Key, whole_of
-from autoship.learning.flatten import COUNT, OCTAVE, PREFIX, QUARTER, WEEKDAY, Flat, Value, bin_range
+from autoship.learning.flatten import COUNT, OCTAVE, PREFIX, QUARTER, SEPARATOR, WEEKDAY, Flat, Value, bin_range
 from autoship.learning.table import Forward
 from autoship.learning.window import SIZE, Context, Window
 
@@ -89,7 +89,7 @@ def _shared(flat: Flat, key: Key) -> str:
 def _words(path: str, field: str, value: Value) -> str:
     if "[]" in path:
         field = f"only {field}"
-    if "\x1f" not in path:
+    if SEPARATOR not in path:
         return f"{field} {value[1:] if isinstance(value, str) and value.startswith(_BOOLEAN) else value}"
     if path.endswith(COUNT):
         return f"{value} {field}"

@@ -23,12 +23,11 @@ from numpy.typing import NDArray
 from autoship.domain.prediction import Word
 from autoship.domain.record import MAX_SHIPMENT_FIELDS, check_shipment, choice_key
 from autoship.errors import InvalidInput, SnapshotDamaged, SnapshotVersionUnknown
-from autoship.learning.approval import NEWEST, THRESHOLDS
+from autoship.learning.approval import MOST_FAILED, NEWEST, THRESHOLDS
 from autoship.learning.calibration import Calibration
 from autoship.learning.choices import MAX_CHOICES
 from autoship.learning.combining import MAX_WIDTH
 from autoship.learning.contexts import MAX_BAGS, MAX_COMBINED, MAX_SINGLES, Key
-from autoship.learning.flatten import MAX_VALUES
 from autoship.learning.mixture import EXPERTS
 from autoship.learning.table import MAX_CELLS, PLANES, SQUARES, WIDTHS, Table
 from autoship.learning.window import MAX_CODES, MAX_COLUMNS, SIZE, Column, Context, Window
@@ -57,7 +56,7 @@ def _at_most(length: int) -> msgspec.Meta:
     return msgspec.Meta(max_length=length)
 
 
-Leaves: TypeAlias = Leaf | Annotated[tuple[Leaf, ...], _at_most(MAX_VALUES)]
+Leaves: TypeAlias = Leaf | Annotated[tuple[Leaf, ...], _at_most(MAX_WIDTH)]
 
 
 class _Key(msgspec.Struct, array_like=True):
@@ -104,7 +103,7 @@ class _Approval(msgspec.Struct, array_like=True):
     last_cut: float | None
     alarm_at: int
     alarms: Natural
-    failed_starts: Natural
+    failed_starts: Annotated[int, msgspec.Meta(ge=0, le=MOST_FAILED)]
     approved_since_alarm: bool
     calm: Natural
     fast: float
