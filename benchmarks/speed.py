@@ -109,7 +109,7 @@ def _refits(records: Sequence[Record]) -> list[float]:
     return [_ms(lambda: random_forest(TREES).fit(rows, labels)) for _ in range(5)]
 
 
-def _drive(steps: Iterable[int]) -> None:
+def _drive(steps: Iterable[object]) -> None:
     for _ in steps:
         pass
 

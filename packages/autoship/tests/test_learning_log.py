@@ -58,8 +58,8 @@ def test_however_a_log_is_cut_and_restored_it_ends_in_the_same_bytes_and_predict
 def test_asking_between_any_two_entries_changes_nothing(log: Log) -> None:
     asked = CustomerModel()
     for batch in log:
-        for done in asked.learn(batch):
-            asked.predict(batch[done - 1].record.order, START)
+        for entry, _ in zip(batch, asked.learn(batch), strict=True):
+            asked.predict(entry.record.order, START)
             asked.summary()
     assert asked.to_bytes() == learned(flattened(log)).to_bytes()
 

@@ -32,7 +32,7 @@ class Notebook:
         last = self._own[-1].record.shipment
         return Prediction(last, 0.9, 0.9, True, None, (), (), LearnedFrom(through, None), through)
 
-    def learn(self, batch: Sequence[LogEntry]) -> Iterator[int]:
+    def learn(self, batch: Sequence[LogEntry]) -> Iterator[object]:
         for entry in batch:
             self._own.append(entry)
             self._entries.append(entry)

@@ -39,7 +39,7 @@ class Repeats:
         learned = LearnedFrom(self._orders, None)
         return Prediction(self._last, confidence, confidence, sure, reason, (), (), learned, self._orders)
 
-    def learn(self, batch: Sequence[LogEntry]) -> Iterator[int]:
+    def learn(self, batch: Sequence[LogEntry]) -> Iterator[object]:
         for entry in batch:
             self._last = entry.record.shipment
             self._orders += 1

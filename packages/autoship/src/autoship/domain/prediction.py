@@ -58,13 +58,14 @@ class Judged(msgspec.Struct, frozen=True):
     """The prediction that a record is judged by, as kept in the log.
 
     ``score`` is what its approval was decided by; ``through`` the sequence number of the last record that had been
-    learned when it was made.
+    learned when it was made; ``confidence`` what was given out with it, None where nobody was told.
     """
 
     shipment: Shipment
     score: float
     approved: bool
     through: int
+    confidence: float | None = None
 
 
 class Prediction(msgspec.Struct, frozen=True):
@@ -86,4 +87,4 @@ class Prediction(msgspec.Struct, frozen=True):
         """What the log keeps of this, None where nothing was predicted."""
         if self.shipment is None:
             return None
-        return Judged(self.shipment, self.score, self.approved, self.through)
+        return Judged(self.shipment, self.score, self.approved, self.through, self.confidence)

@@ -13,8 +13,9 @@ from typing import NamedTuple
 import numpy as np
 
 from autoship.domain.log import LogEntry
+from autoship.domain.outcome import Outcome
 from autoship.domain.prediction import Alternative, Judged, LearnedFrom, Prediction, Reason, Shipment
-from autoship.domain.record import Order, Record, same_choice
+from autoship.domain.record import Order, Record
 from autoship.domain.summary import Summary
 from autoship.learning.approval import Approval
 from autoship.learning.calibration import Calibration
@@ -25,7 +26,7 @@ from autoship.learning.flatten import Flat, flatten
 from autoship.learning.mixture import Mixture
 from autoship.learning.reasons import reasons
 from autoship.learning.scores import Scores
-from autoship.learning.table import Floats, Forward, Table
+from autoship.learning.table import SLOW, Floats, Forward, Table
 from autoship.learning.window import Window
 
 ALTERNATIVES = 3
@@ -112,21 +113,20 @@ class CustomerModel:
 
     # learning
 
-    def learn(self, batch: Sequence[LogEntry]) -> Iterator[int]:
-        """Learns one appended batch, or several one after another, never a part of one. Yields, after each entry, how
-        many are done, so that a caller can do something else in between; must be driven to its end. Between two steps
-        the model is whole and may predict."""
+    def learn(self, batch: Sequence[LogEntry]) -> Iterator[Outcome | None]:
+        """Learns one appended batch, or several one after another, never a part of one. Yields, after each entry, what
+        came of its prediction (None where there was none), so that a caller can do something else in between; must be
+        driven to its end. Between two steps the model is whole and may predict."""
         ahead = [e for e in batch if e.judged is None and e.foreseen_after < e.seq - 1]
         ahead.sort(key=lambda e: (e.foreseen_after, e.seq))
         foreseen: dict[int, Judged | None] = {}
         following = 0
-        for done, entry in enumerate(batch, 1):
+        for entry in batch:
             while following < len(ahead) and ahead[following].foreseen_after < entry.seq:
                 early = ahead[following]
                 foreseen[early.seq] = self._foresee(early.record)
                 following += 1
-            self._learn(entry, foreseen)
-            yield done
+            yield self._learn(entry, foreseen)
 
     def _foresee(self, record: Record) -> Judged | None:
         if not self.orders:
@@ -139,7 +139,7 @@ class CustomerModel:
         approved = self.approval.decide(score, order_id) is None
         return Judged(self.choices.shipments[choice], score, approved, self.seq)
 
-    def _learn(self, entry: LogEntry, foreseen: dict[int, Judged | None]) -> None:
+    def _learn(self, entry: LogEntry, foreseen: dict[int, Judged | None]) -> Outcome | None:
         """Learns one entry. A context that is new adds nothing to the logits, so what the order is learned from also
         says how it would have been predicted just now."""
         record = entry.record
@@ -149,8 +149,7 @@ class CustomerModel:
         judged = entry.judged or foreseen.pop(entry.seq, None)
         if judged is None and entry.foreseen_after == entry.seq - 1 and self.orders:
             judged = self._judged(self.mixture.mix(forward.probabilities, self.table.plain), record.order_id)
-        if judged is not None:
-            self._score(entry, judged)
+        outcome = None if judged is None else self._score(entry, judged)
         choice, is_new, replaced = self.choices.enter(record.shipment, self.table)
         if replaced:
             self.window.forget_choice(choice)
@@ -165,14 +164,35 @@ class CustomerModel:
         self.until = record.known_at if self.until is None else max(self.until, record.known_at)
         if self.orders >= self.next_review:
             self._review()
+        return outcome
 
-    def _score(self, entry: LogEntry, judged: Judged) -> None:
-        person = entry.record.decided_by == "person"
-        right = same_choice(judged.shipment, entry.record.shipment)
+    def _score(self, entry: LogEntry, judged: Judged) -> Outcome:
+        record = entry.record
+        person = record.decided_by == "person"
+        outcome = Outcome(
+            seq=entry.seq,
+            order_id=record.order_id,
+            ordered_at=record.ordered_at,
+            known_at=record.known_at,
+            predicted=judged.shipment,
+            shipment=record.shipment,
+            confidence=self.calibration.confidence(judged.score) if judged.confidence is None else judged.confidence,
+            score=judged.score,
+            approved=judged.approved,
+            served=entry.judged is not None,
+            decided_by=record.decided_by,
+            commonest=self._is_commonest(record.shipment),
+        )
+        right = outcome.right
         if person:
             self.scores.learn(judged.approved, right)
             self.calibration.learn(judged.score, right)
         self.approval.learn(judged, right, person, entry.seq)
+        return outcome
+
+    def _is_commonest(self, shipment: Shipment) -> bool:
+        choice = self.choices.find(shipment)
+        return choice is not None and choice == int(self.table.plain[SLOW].argmax())
 
     def _review(self) -> None:
         """Looks at the last orders again: which keys rest, and which fields are to be looked at together."""

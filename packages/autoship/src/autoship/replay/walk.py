@@ -24,7 +24,7 @@ class Learner(Protocol):
     def predict(self, order: Order, ordered_at: datetime, order_id: str | None = None) -> Prediction:
         """Predicts one order, and changes nothing."""
 
-    def learn(self, batch: Sequence[LogEntry]) -> Iterator[int]:
+    def learn(self, batch: Sequence[LogEntry]) -> Iterator[object]:
         """Learns a batch while the iterator is driven to its end."""
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 
 from autoship.domain.log import LogEntry
+from autoship.domain.outcome import Outcome
 from autoship.learning import CustomerModel
 
 SLICE_S = 0.005
@@ -37,17 +38,26 @@ class Teacher:
         self._slice_s = slice_s
         self._turn = asyncio.Lock()
 
-    async def teach(self, model: CustomerModel, entries: Sequence[LogEntry]) -> None:
-        """Has ``model`` learn whole batches. Left before its end, the model is not to be used any more.
+    async def teach(self, model: CustomerModel, entries: Sequence[LogEntry]) -> list[Outcome]:
+        """Has ``model`` learn whole batches, and returns what came of their predictions. Left before its end, the model
+        is not to be used any more.
 
         The turn is held while others are served: of many models that learn a little, one learns in each round.
         """
+        outcomes: list[Outcome] = []
         if not entries:
-            return
+            return outcomes
         steps = model.learn(entries)
         learning = True
         while learning:
             async with self._turn:
                 end = time.perf_counter() + self._slice_s
-                learning = any(time.perf_counter() >= end for _ in steps)
+                learning = False
+                for outcome in steps:
+                    if outcome is not None:
+                        outcomes.append(outcome)
+                    if time.perf_counter() >= end:
+                        learning = True
+                        break
                 await asyncio.sleep(0)
+        return outcomes
