@@ -100,5 +100,8 @@ class History(Protocol):
     async def find_predictions(self, customer_id: str, order_id: str) -> Sequence[Served]:
         """The predictions that were given out for one order and are still kept, in the order of their giving."""
 
+    async def probe(self) -> None:
+        """Tries whether it can be read and written now, for little; `trouble` is of this call then, as of any other."""
+
     async def close(self) -> None:
         """Lets go of everything. The calls before it have their effect."""

@@ -70,6 +70,9 @@ class MemoryHistory:
     async def find_predictions(self, customer_id: str, order_id: str) -> Sequence[Served]:
         return self._served_for(customer_id, {order_id}).get(order_id, [])
 
+    async def probe(self) -> None:
+        return None
+
     async def close(self) -> None:
         self._logs.clear()
         self._served.clear()

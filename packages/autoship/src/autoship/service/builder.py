@@ -10,6 +10,7 @@ import msgspec
 from autoship.errors import SnapshotError
 from autoship.learning import CustomerModel
 from autoship.ports import History, Snapshot, Tail
+from autoship.service.counters import Counters
 from autoship.service.settings import Settings
 from autoship.service.turns import Teacher
 
@@ -27,10 +28,11 @@ class Built(msgspec.Struct, frozen=True):
 class Builder:
     """Reads and learns; keeps nothing."""
 
-    def __init__(self, history: History, teacher: Teacher, settings: Settings) -> None:
+    def __init__(self, history: History, teacher: Teacher, settings: Settings, counters: Counters) -> None:
         self._history = history
         self._teacher = teacher
         self._settings = settings
+        self._counters = counters
 
     def blank(self) -> CustomerModel:
         """A model that has learned nothing."""
@@ -66,9 +68,11 @@ class Builder:
                 audit=self._settings.audit,
             )
         except SnapshotError as error:
+            self._counters.snapshots_refused += 1
             logger.warning("the snapshot of customer %r is dropped, its model is rebuilt: %s", customer_id, error)
             return None
         if model.seq != snapshot.seq:
+            self._counters.snapshots_refused += 1
             logger.warning("the snapshot of customer %r is dropped: it is of another place in the log", customer_id)
             return None
         return model

@@ -13,6 +13,7 @@ from autoship.domain.record import Record
 from autoship.errors import HistoryError
 from autoship.ports import Appended, History, Snapshot
 from autoship.service.builder import Builder
+from autoship.service.counters import Counters
 from autoship.service.resident import Resident
 from autoship.service.turns import Teacher
 
@@ -31,8 +32,9 @@ logger = logging.getLogger(__name__)
 class Customers:
     """All residents. Whatever changes a model or reads it whole does so under the customer's lock."""
 
-    def __init__(self, history: History, builder: Builder, teacher: Teacher) -> None:
+    def __init__(self, history: History, builder: Builder, teacher: Teacher, counters: Counters) -> None:
         self._history = history
+        self._counters = counters
         self._teacher = teacher
         self._builder = builder
         self._residents: dict[str, Resident] = {}
@@ -42,6 +44,9 @@ class Customers:
         self._rebuilds = asyncio.Semaphore(REBUILT_AT_ONCE)
         self._tasks: set[asyncio.Task[Any]] = set()
 
+    def __len__(self) -> int:
+        return len(self._residents)
+
     def at_hand(self, customer_id: str) -> Resident | None:
         """The customer, if its model is in memory."""
         return self._residents.get(customer_id)
@@ -50,7 +55,9 @@ class Customers:
         """The customer, loaded where it is not in memory, once however many ask; None where the history has nothing."""
         resident = self._residents.get(customer_id)
         if resident is not None:
+            self._counters.hits += 1
             return resident
+        self._counters.misses += 1
         task = self._loading.get(customer_id)
         if task is None:
             task = self._loading[customer_id] = self._spawn(self._load(customer_id))
@@ -84,6 +91,7 @@ class Customers:
                     if not resident.model.seq:
                         return None
                     self._residents[customer_id] = resident
+                    self._counters.loads += 1
         finally:
             del self._loading[customer_id]
         self._save_when_due(resident)
@@ -94,7 +102,9 @@ class Customers:
         done = False
         try:
             if appended.after == resident.model.seq:
-                await self._teacher.teach(resident.model, appended.entries)
+                alarms = resident.model.approval.alarms
+                self._counters.observe(await self._teacher.teach(resident.model, appended.entries))
+                self._counters.alarms += resident.model.approval.alarms - alarms
                 resident.unsaved += len(appended.entries)
                 self._rebuild_if_corrected(resident, appended.revision)
             else:
@@ -144,6 +154,7 @@ class Customers:
             resident.model, resident.revision = built.model, built.revision
             resident.unsaved = built.learned + len(tail.entries)
             resident.stale = tail.revision != built.revision
+            self._counters.rebuilds += 1
 
     def _save_when_due(self, resident: Resident) -> None:
         if resident.unsaved >= SAVED_EVERY and not resident.stale:
@@ -164,6 +175,7 @@ class Customers:
         try:
             await self._history.save_snapshot(resident.customer_id, snapshot)
             saved = True
+            self._counters.snapshots += 1
         except HistoryError as error:
             logger.warning("no snapshot of customer %r was saved: %s", resident.customer_id, error)
         finally:

@@ -11,6 +11,7 @@ from itertools import chain
 from autoship.domain.served import Served
 from autoship.errors import HistoryError
 from autoship.ports import History
+from autoship.service.counters import Counters
 
 WRITTEN_EVERY_S = 0.2
 LONGEST_PAUSE_S = 10.0
@@ -26,14 +27,21 @@ class GivenOut:
     What is lost with a crash is at most the last `WRITTEN_EVERY_S`: their orders are judged as if nobody had asked.
     """
 
-    def __init__(self, history: History, *, every_s: float = WRITTEN_EVERY_S, most: int = MOST_WAITING) -> None:
+    def __init__(
+        self, history: History, counters: Counters, *, every_s: float = WRITTEN_EVERY_S, most: int = MOST_WAITING
+    ) -> None:
         self._history = history
+        self._counters = counters
         self._every_s = every_s
         self._most = most
         self._waiting: list[Served] = []
         self._writing: list[Served] = []
         self._turn = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
+
+    def __len__(self) -> int:
+        """How many wait."""
+        return len(self._waiting) + len(self._writing)
 
     def add(self, served: Served) -> None:
         """Takes one in. Costs the answer next to nothing."""
@@ -50,7 +58,9 @@ class GivenOut:
             try:
                 await self._history.keep_predictions(self._writing)
             except BaseException:
-                self._waiting = (self._writing + self._waiting)[-self._most :]
+                waiting = self._writing + self._waiting
+                self._waiting = waiting[-self._most :]
+                self._counters.predictions_lost += len(waiting) - len(self._waiting)
                 raise
             finally:
                 self._writing = []
@@ -69,6 +79,7 @@ class GivenOut:
         try:
             await self.flush()
         except HistoryError as error:
+            self._counters.predictions_lost += len(self._waiting)
             logger.error("%d predictions given out were not kept: %s", len(self._waiting), error)
 
     async def _write_later(self) -> None:

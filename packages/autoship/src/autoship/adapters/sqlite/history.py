@@ -78,6 +78,10 @@ class SqliteHistory:
     async def find_predictions(self, customer_id: str, order_id: str) -> Sequence[Served]:
         return await self._read(lambda connection: statements.find_predictions(connection, customer_id, order_id))
 
+    async def probe(self) -> None:
+        await self._read(statements.try_reading)
+        await self._write(statements.try_writing)
+
     async def close(self) -> None:
         await asyncio.to_thread(self._close)
 

@@ -129,6 +129,17 @@ def find_predictions(connection: sqlite3.Connection, customer_id: str, order_id:
     return [_served(customer_id, row) for row in rows]
 
 
+def try_reading(connection: sqlite3.Connection) -> None:
+    """Reads next to nothing."""
+    connection.execute("SELECT n FROM predictions LIMIT 1").fetchone()
+
+
+def try_writing(connection: sqlite3.Connection) -> None:
+    """Writes one page, the first, as it is: an empty transaction would succeed on a full disk, too."""
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    connection.execute(f"PRAGMA user_version = {version:d}")
+
+
 def _new_customer(connection: sqlite3.Connection, customer_id: str) -> int:
     cursor = connection.execute(
         "INSERT INTO customers (customer_id, last_seq, revision) VALUES (?, 0, 0)", (customer_id,)
