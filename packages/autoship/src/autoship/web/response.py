@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from starlette.types import Message, Send
+from starlette.types import Send
 
 JSON = b"application/json"
 
@@ -14,19 +14,3 @@ async def respond(
     start = [(b"content-type", media_type), (b"content-length", b"%d" % len(body)), *headers]
     await send({"type": "http.response.start", "status": status, "headers": start})
     await send({"type": "http.response.body", "body": body})
-
-
-class LastlySend:
-    """A ``send`` that leaves the response open until `end`, so that the connection stays too."""
-
-    def __init__(self, send: Send) -> None:
-        self._send = send
-
-    async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.body":
-            message = {**message, "more_body": True}
-        await self._send(message)
-
-    async def end(self) -> None:
-        """Ends the response."""
-        await self._send({"type": "http.response.body", "body": b""})
