@@ -188,7 +188,8 @@ def locked(path: Path) -> sqlite3.Connection:
 
 def too_large(path: str, limit: int) -> bytes:
     body = b" " * (3 * limit)
-    return b"POST %s HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n%s" % (path.encode(), len(body), body)
+    head = f"POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {len(body)}\r\n\r\n"
+    return head.encode() + body
 
 
 EARLY = [
@@ -230,7 +231,8 @@ def test_a_history_lost_in_the_middle_of_a_stream_is_told_to_a_client_that_sends
     path = tmp_path / "autoship.db"
     sent = [line(one) for one in records(60_000, "lost")]
     with serving(path) as server, connected(server) as connection, contextlib.closing(locked(path)):
-        connection.sendall(b"POST /v1/shipments HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n")
+        head = b"POST /v1/shipments HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n"
+        connection.sendall(head)
         for start in range(0, len(sent), 1_000):
             part = b"".join(sent[start : start + 1_000])
             connection.sendall(b"%x\r\n%s\r\n" % (len(part), part))

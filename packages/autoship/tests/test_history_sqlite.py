@@ -106,12 +106,16 @@ async def test_a_probe_finds_out_that_a_locked_file_can_be_written_again(tmp_pat
         assert history.trouble is None
 
 
+async def probe_often(history: SqliteHistory) -> None:
+    for _ in range(1_000):
+        await history.probe()
+
+
 async def test_a_probe_of_a_full_disk_fails_and_changes_nothing(tmp_path: Path, small_files: None) -> None:
     async with opened(tmp_path / "a.db") as history:
         await history.append("acme", records(3))
         with pytest.raises(HistoryUnavailable):
-            while True:
-                await history.probe()
+            await probe_often(history)
         assert history.trouble is not None
         assert len((await history.read("acme")).entries) == 3
     async with opened(tmp_path / "a.db") as history:

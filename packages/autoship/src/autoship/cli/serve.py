@@ -31,6 +31,9 @@ __all__ = ["serve", "server_of"]
 FILES_BESIDES = 64
 """Files that are open besides the connections: the history's, the log, the loop's."""
 
+LAST = 0.05
+"""The part of the drain that is left to the end of the process itself."""
+
 logger = logging.getLogger("autoship")
 
 
@@ -100,7 +103,7 @@ def _stop_on_signals(server: Server, drain_s: float) -> None:
         for one in signals:
             loop.remove_signal_handler(one)
             signal.signal(one, signal.SIG_DFL)
-        deadline = threading.Timer(drain_s, _give_up)
+        deadline = threading.Timer(drain_s * (1 - LAST), _give_up)
         deadline.daemon = True
         deadline.start()
         server.stop()

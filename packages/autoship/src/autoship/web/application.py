@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from http import HTTPStatus
 from time import perf_counter
 
 from starlette.exceptions import HTTPException
-from starlette.routing import Route, Router
+from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from autoship.configuration import Secret
@@ -66,7 +67,7 @@ class Application:
     def __init__(
         self,
         prediction: ASGIApp,
-        routes: list[Route],
+        routes: Sequence[BaseRoute],
         *,
         guard: Guard | None,
         drain: Drain,
@@ -83,6 +84,7 @@ class Application:
         self._series = {
             (method, route.endpoint): traffic.of(method, route.path.replace(":path}", "}"))
             for route in routes
+            if isinstance(route, Route)
             for method in sorted(route.methods or ())
         }
 
@@ -93,29 +95,28 @@ class Application:
         exchange = Exchange(scope, receive, send)
         current.set(exchange)
         exchange.closing = self._drain.begun
-        series = self._predicting
+        series = self._unknown
         try:
             if self._guard is not None:
                 self._guard.check(scope)
             if scope["path"] == ONE_PREDICTION and scope["method"] == "POST":
+                series = self._predicting
                 await self._prediction(scope, exchange.receive, exchange.send)
             else:
-                series = self._unknown
-                await self._route(scope, exchange)
+                scope["app"] = self
+                await self._router(scope, exchange.receive, exchange.send)
         except Disconnected:
-            exchange.status = exchange.status or GONE
+            exchange.status = GONE
         except (Exception, asyncio.CancelledError) as error:
             await self._answer(scope, exchange, error)
         finally:
             seconds = perf_counter() - exchange.started
-            (series if series is self._predicting else self._series_of(scope)).add(exchange.status, seconds)
+            if series is self._unknown:
+                series = self._series_of(scope)
+            series.add(exchange.status or GONE, seconds)
             if self._access_log:
                 _log_access(scope, exchange, seconds)
             exchange.ended = True
-
-    async def _route(self, scope: Scope, exchange: Exchange) -> None:
-        scope["app"] = self
-        await self._router(scope, exchange.receive, exchange.send)
 
     def _series_of(self, scope: Scope) -> Series:
         return self._series.get((scope["method"], scope.get("endpoint", self)), self._unknown)
@@ -129,6 +130,7 @@ class Application:
         if not isinstance(error, AutoshipError | HTTPException):
             logger.error("%s %s failed", scope["method"], _path(scope), exc_info=error)
         if exchange.status:
+            logger.warning("the answer to %s %s is cut: %s", scope["method"], _path(scope), type(error).__name__)
             return
         if isinstance(error, Stopping | TooSlow):
             exchange.break_off()

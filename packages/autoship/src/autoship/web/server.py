@@ -233,7 +233,7 @@ class Server(uvicorn.Server):
             return
         self._drain.over = True
         tasks = tuple(self.server_state.tasks)
-        logger.warning("%d requests were not answered in the time that stopping may take", len(tasks))
+        logger.warning("not answered in the time that stopping may take: %d", len(tasks))
         for task in tasks:
             task.cancel()
         if not await self._emptied(CROSSING_S):
