@@ -82,7 +82,9 @@ class Application:
         self._predicting = traffic.of("POST", ONE_PREDICTION)
         self._unknown = traffic.of(*UNKNOWN)
         self._series = {
-            (method, route.endpoint): traffic.of(method, route.path.replace(":path}", "}"))
+            (method, route.endpoint): traffic.of(
+                "GET" if method == "HEAD" else method, route.path.replace(":path}", "}")
+            )
             for route in routes
             if isinstance(route, Route)
             for method in sorted(route.methods or ())

@@ -51,13 +51,13 @@ class Exchange:
         self.status = 0
         self.ended = False
         self.closing = False
-        self.request_id: bytes | None = None
+        self.request_id = b""
         self.trace: bytes | None = None
         self.traceparent: bytes | None = None
         for name, value in self._headers:
             if name in NAMING:
                 self._take_over(name, value)
-        if self.request_id is None:
+        if not self.request_id:
             self.request_id = b"%s%08x" % (_RUN, next(_numbers))
 
     async def receive(self) -> Message:

@@ -107,7 +107,7 @@ def _request() -> dict[str, str]:
     exchange = current.get()
     if exchange is None or exchange.ended:
         return {}
-    names = {"request_id": (exchange.request_id or b"").decode()}
+    names = {"request_id": exchange.request_id.decode()}
     return names if exchange.trace is None else {**names, "trace_id": exchange.trace.decode()}
 
 

@@ -79,13 +79,14 @@ class Metrics:
     def __init__(self, service: Autoship, traffic: Traffic) -> None:
         self._service = service
         self._traffic = traffic
+        self._build = {"version": version("autoship"), "python": platform.python_version()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await respond(send, render(self.families()), media_type=MEDIA_TYPE)
 
     def families(self) -> Families:
         """Every metric of `METRICS` that has a number, in their order."""
-        yield BUILD, [Sample(1, {"version": version("autoship"), "python": platform.python_version()})]
+        yield BUILD, [Sample(1, self._build)]
         yield from self._of_traffic()
         yield from self._of_predictions()
         yield from self._of_models()
