@@ -64,7 +64,7 @@ class Contexts:
         yield from self.bags.values()
         yield from self.combined
 
-    def find(self, flat: Flat) -> tuple[Indices, Indices, list[Key]]:
+    def find(self, flat: Flat) -> tuple[list[int], list[int], list[Key]]:
         """The known contexts of an order: their rows, their keys' indices, and their keys. In the order of the keys,
         whatever the order of the fields."""
         rows: list[int] = []
@@ -74,9 +74,9 @@ class Contexts:
             if row is not None:
                 rows.append(row)
                 found.append(key)
-        return np.array(rows, np.intp), np.array([key.index for key in found], np.intp), found
+        return rows, [key.index for key in found], found
 
-    def enter(self, flat: Flat) -> tuple[Indices, Indices]:
+    def enter(self, flat: Flat) -> tuple[list[int], list[int]]:
         """The contexts of an order that is to be learned, with rows for new ones."""
         self._make_keys(flat)
         listed = self._contexts(flat)[: self.table.max_rows // 2]
@@ -89,7 +89,7 @@ class Contexts:
             if row is None:
                 row = key.rows[context] = add_row()
             rows.append(row)
-        return np.array(rows, np.intp), np.array([key.index for key, _ in listed], np.intp)
+        return rows, [key.index for key, _ in listed]
 
     def _contexts(self, flat: Flat) -> list[tuple[Key, Context]]:
         values = flat.values

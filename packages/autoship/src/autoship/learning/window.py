@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoship.learning.flatten import Value
+from autoship.learning.kernel import count
 
 Ints: TypeAlias = NDArray[np.int16]
 Context: TypeAlias = Value | tuple[Value, ...]
@@ -126,25 +127,18 @@ class Window:
             return np.arange(self.length)
         return (np.arange(SIZE) + self.position) % SIZE
 
-    def went(self, choice: int) -> NDArray[np.bool_]:
-        """Which orders in the window went to a choice, by ring position."""
-        went: NDArray[np.bool_] = self.choices == choice
-        return went
-
-    def count(self, paths: Sequence[str], values: Sequence[Context], went: NDArray[np.bool_]) -> tuple[int, int]:
-        """How many orders in the window have these values at these paths, and how many of them are among ``went``."""
-        if not paths:
-            return self.length, int(np.count_nonzero(went))
-        matching: NDArray[np.bool_] | None = None
+    def count(self, paths: Sequence[str], values: Sequence[Context], choice: int) -> tuple[int, int]:
+        """How many orders in the window have these values at these paths, and how many of them went to ``choice``."""
+        lines: list[int] = []
+        codes: list[int] = []
         for path, value in zip(paths, values, strict=True):
             column = self.columns.get(path)
             code = None if column is None else column.of_value.get(value)
             if column is None or code is None:
                 return 0, 0
-            same = self.codes[column.line] == code
-            matching = same if matching is None else matching & same
-        assert matching is not None
-        return int(np.count_nonzero(matching)), int(np.count_nonzero(matching & went))
+            lines.append(column.line)
+            codes.append(code)
+        return count(self.codes, self.choices, self.length, lines, codes, choice)
 
     def forget_choice(self, choice: int) -> None:
         """The index of a choice is given to another one: no order in the window went there any more."""
