@@ -14,7 +14,7 @@ import numpy as np
 from autoship.domain.log import LogEntry
 from autoship.domain.outcome import Outcome
 from autoship.domain.prediction import Alternative, Judged, LearnedFrom, Prediction, Reason, Shipment
-from autoship.domain.record import Order, Record
+from autoship.domain.record import Order
 from autoship.domain.summary import Summary
 from autoship.learning.approval import Approval
 from autoship.learning.calibration import Calibration
@@ -36,6 +36,8 @@ MOST_BETWEEN_REVIEWS = 1000
 REPLACING_GAIN = 0.02
 """In nats an order: what a new combination must gain to take the place of the oldest one."""
 MOST_REPLACED = 2
+MOST_FLATS = 1_000
+"""So many orders that were foreseen are kept flat until they are learned."""
 
 
 class CustomerModel:
@@ -110,33 +112,37 @@ class CustomerModel:
         driven to its end. Between two steps the model is whole and may predict."""
         ahead = [e for e in batch if e.judged is None and e.foreseen_after < e.seq - 1]
         ahead.sort(key=lambda e: (e.foreseen_after, e.seq))
-        foreseen: dict[int, Judged | None] = {}
+        foreseen: dict[int, Judged] = {}
+        flats: dict[int, Flat] = {}
         following = 0
         for entry in batch:
             while following < len(ahead) and ahead[following].foreseen_after < entry.seq:
                 early = ahead[following]
-                foreseen[early.seq] = self._foresee(early.record)
                 following += 1
-            yield self._learn(entry, foreseen)
-
-    def _foresee(self, record: Record) -> Judged | None:
-        if not self.orders:
-            return None
-        return self._judged(self._see(flatten(record.order, record.ordered_at)), record.order_id)
+                if not self.orders:
+                    continue
+                flat = flatten(early.record.order, early.record.ordered_at)
+                foreseen[early.seq] = self._judged(self._see(flat), early.record.order_id)
+                if len(flats) < MOST_FLATS:
+                    flats[early.seq] = flat
+            record = entry.record
+            yield self._learn(
+                entry,
+                flats.pop(entry.seq, None) or flatten(record.order, record.ordered_at),
+                entry.judged or foreseen.pop(entry.seq, None),
+            )
 
     def _judged(self, seen: Seen, order_id: str) -> Judged:
         ((choice, score),) = seen.best(1)
         approved = self.approval.decide(score, order_id) is None
         return Judged(self.choices.shipments[choice], score, approved, self.seq)
 
-    def _learn(self, entry: LogEntry, foreseen: dict[int, Judged | None]) -> Outcome | None:
+    def _learn(self, entry: LogEntry, flat: Flat, judged: Judged | None) -> Outcome | None:
         """Learns one entry. A context that is new adds nothing to the logits, so what the order is learned from also
         says how it would have been predicted just now."""
         record = entry.record
-        flat = flatten(record.order, record.ordered_at)
         rows, keys = self.contexts.enter(flat)
         seen = self.table.see(rows, keys, self.mixture.shares)
-        judged = entry.judged or foreseen.pop(entry.seq, None)
         if judged is None and entry.foreseen_after == entry.seq - 1 and self.orders:
             judged = self._judged(seen, record.order_id)
         outcome = None if judged is None else self._score(entry, judged)
