@@ -1,5 +1,5 @@
-"""What is compiled. The kernel always is; the modules that every prediction goes through are when a wheel is built, and stay
-plain Python in an editable installation, so that what is edited is what runs."""
+"""What is compiled. The kernel always is; the modules that every prediction goes through are when a wheel is built, and
+stay plain Python in an editable installation, so that what is edited is what runs."""
 
 from __future__ import annotations
 
