@@ -125,12 +125,8 @@ class CustomerModel:
                 foreseen[early.seq] = self._judged(self._see(flat), early.record.order_id)
                 if len(flats) < MOST_FLATS:
                     flats[early.seq] = flat
-            record = entry.record
-            yield self._learn(
-                entry,
-                flats.pop(entry.seq, None) or flatten(record.order, record.ordered_at),
-                entry.judged or foreseen.pop(entry.seq, None),
-            )
+            flat = flats.pop(entry.seq) if entry.seq in flats else flatten(entry.record.order, entry.record.ordered_at)
+            yield self._learn(entry, flat, entry.judged or foreseen.pop(entry.seq, None))
 
     def _judged(self, seen: Seen, order_id: str) -> Judged:
         ((choice, score),) = seen.best(1)
