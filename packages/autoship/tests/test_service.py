@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 
+import msgspec
 import pytest
 from autoship.adapters.memory import MemoryHistory
 from autoship.domain.record import Record
@@ -357,11 +358,13 @@ async def test_a_prediction_given_out_judges_the_record_of_its_order(history: Hi
 async def test_predictions_given_out_are_kept_together_and_at_the_end(history: History) -> None:
     async with service(history) as autoship:
         await autoship.append(records(20))
-        for n in range(5):
-            await autoship.predict(request(order_id=f"o{n}"))
+        answers = [await autoship.predict(request(order_id=f"o{n}")) for n in range(5)]
         await autoship.predict(request())
-    for n in range(5):
-        assert len(await history.find_predictions("acme", f"o{n}")) == 1
+    for n, answer in enumerate(answers):
+        kept = await history.find_answer("acme", f"o{n}")
+        assert kept is not None
+        assert kept.judged.prediction_id == answer.prediction_id
+        assert kept.answer == msgspec.json.encode(answer)
 
 
 async def test_predictions_given_out_wait_for_a_history_that_is_away_within_bounds() -> None:
@@ -374,7 +377,7 @@ async def test_predictions_given_out_wait_for_a_history_that_is_away_within_boun
     await until(lambda: history.calls.count("keep") > 2)
     history.away = set()
     await waiting.close()
-    kept = [n for n in range(5) if await history.find_predictions("acme", str(n))]
+    kept = [n for n in range(5) if await history.find_answer("acme", str(n))]
     assert kept == [2, 3, 4]
 
 

@@ -14,6 +14,7 @@ import msgspec
 from autoship.domain.record import Record, check_customer_id
 from autoship.domain.request import PredictionRequest, decode_request
 from autoship.domain.served import Served
+from autoship.domain.settings import Settings
 from autoship.errors import AutoshipError, HistoryError, InvalidInput
 from autoship.ports import History
 from autoship.service.answer import Answer, answer
@@ -22,11 +23,12 @@ from autoship.service.customers import Customers
 from autoship.service.given import GivenOut
 from autoship.service.intake import Counts, Intake, Line, take_in
 from autoship.service.resident import Resident
-from autoship.service.settings import Settings
 from autoship.service.turns import Teacher, Turns
 
 REBUILDING = "rebuilding"
 HISTORY_AWAY = "history_away"
+
+_encode = msgspec.json.Encoder().encode
 
 
 class Autoship:
@@ -60,9 +62,10 @@ class Autoship:
         model = self._blank if resident is None else resident.model
         prediction = model.predict(request.order, request.ordered_at or now, order_id)
         prediction_id = f"{self._run}{next(self._numbers):08x}"
-        if order_id is not None and (judged := prediction.judged()) is not None:
-            self._given.add(Served(prediction_id, customer_id, order_id, now, prediction.confidence, judged))
-        return answer(prediction, prediction_id=prediction_id, order_id=order_id, degraded=self._degraded(resident))
+        told = answer(prediction, prediction_id=prediction_id, order_id=order_id, degraded=self._degraded(resident))
+        if order_id is not None and (judged := prediction.judged(prediction_id)) is not None:
+            self._given.add(Served(customer_id, order_id, now, judged, _encode(told)))
+        return told
 
     async def predict_many(self, orders: Iterable[bytes | msgspec.Raw]) -> list[Answer | AutoshipError]:
         """For each order, a request as JSON text, its answer or what is wrong with it, in order.

@@ -7,10 +7,10 @@ import logging
 
 import msgspec
 
+from autoship.domain.settings import Settings
 from autoship.errors import SnapshotError
 from autoship.learning import CustomerModel
 from autoship.ports import History, Snapshot, Tail
-from autoship.service.settings import Settings
 from autoship.service.turns import Teacher
 
 logger = logging.getLogger(__name__)
