@@ -45,13 +45,15 @@ async def test_a_customer_is_listed_with_its_orders_and_the_numbers_of_its_snaps
 
 
 async def test_what_is_set_is_kept_and_a_change_raises_the_revision_and_drops_the_snapshot(history: History) -> None:
-    assert not await history.save_settings("acme", Chosen(0.02))
+    assert await history.save_settings("acme", Chosen(0.02)) is None
+    assert await history.load_settings("acme") is None
     await history.append("acme", records(2))
     await history.save_snapshot("acme", Snapshot(2, 0, b"x"))
     assert (await history.read("acme")).chosen == Chosen()
-    assert await history.save_settings("acme", Chosen())
+    assert await history.save_settings("acme", Chosen()) == 0
     assert await history.load_snapshot("acme") is not None
-    assert await history.save_settings("acme", Chosen(0.02, None))
+    assert await history.save_settings("acme", Chosen(0.02, None)) == 1
+    assert await history.load_settings("acme") == Chosen(0.02, None)
     tail = await history.read("acme")
     assert (tail.chosen, tail.revision) == (Chosen(0.02, None), 1)
     assert await history.load_snapshot("acme") is None
@@ -62,15 +64,15 @@ async def test_a_deleted_record_leaves_a_gap_and_takes_what_came_of_it_along(his
     await history.keep_outcomes("acme", [outcome(n) for n in (1, 2, 3)], revision=0)
     await history.keep_predictions([served(2), served(3)])
     await history.save_snapshot("acme", Snapshot(3, 0, b"x"))
-    assert await history.delete_record("acme", "2")
+    assert await history.delete_record("acme", "2") == 1
     tail = await history.read("acme")
     assert ([entry.seq for entry in tail.entries], tail.revision) == ([1, 3], 1)
     assert await history.load_snapshot("acme") is None
     assert [one.seq for one in await history.read_outcomes("acme", Match(), limit=9)] == [3, 1]
     assert await history.find_answer("acme", "2") is None
     assert await history.find_record("acme", "2") is None
-    assert not await history.delete_record("acme", "2")
-    assert not await history.delete_record("nobody", "1")
+    assert await history.delete_record("acme", "2") is None
+    assert await history.delete_record("nobody", "1") is None
 
 
 async def test_a_record_that_comes_again_after_its_deletion_gets_a_new_place(history: History) -> None:

@@ -148,18 +148,24 @@ class History(Protocol):
 
     # settings and deletions
 
-    async def save_settings(self, customer_id: str, chosen: Chosen) -> bool:
+    async def load_settings(self, customer_id: str) -> Chosen | None:
+        """What was chosen for a customer, None for a stranger."""
+
+    async def save_settings(self, customer_id: str, chosen: Chosen) -> int | None:
         """Keeps what was chosen for a customer; a change raises the revision and drops the snapshot.
 
-        Says whether there is such a customer.
+        Gives the revision, None for a stranger.
         """
 
     async def delete_customer(self, customer_id: str) -> bool:
         """Forgets a customer: its log and all that is kept beside it. Says whether there was one."""
 
-    async def delete_record(self, customer_id: str, order_id: str) -> bool:
+    async def delete_record(self, customer_id: str, order_id: str) -> int | None:
         """Forgets a record, its outcome and the predictions given out for its order; raises the revision, drops the
-        snapshot, and leaves the rest of the log as `foresee` says. Says whether there was such a record."""
+        snapshot, and leaves the rest of the log as `foresee` says.
+
+        Gives the revision, None where there is no such record.
+        """
 
     async def close(self) -> None:
         """Lets go of everything. The calls before it have their effect."""

@@ -111,12 +111,18 @@ class MemoryHistory:
             return max(reversed(served), key=lambda one: one.served_at) if served else None
         return next((one for one in served if one.judged == entry.judged), None)
 
-    async def save_settings(self, customer_id: str, chosen: Chosen) -> bool:
+    async def load_settings(self, customer_id: str) -> Chosen | None:
         log = self._logs.get(customer_id)
-        if log is not None and log.chosen != chosen:
+        return log.chosen if log else None
+
+    async def save_settings(self, customer_id: str, chosen: Chosen) -> int | None:
+        log = self._logs.get(customer_id)
+        if log is None:
+            return None
+        if log.chosen != chosen:
             log.chosen = chosen
             log.revise()
-        return log is not None
+        return log.revision
 
     async def delete_customer(self, customer_id: str) -> bool:
         log = self._logs.pop(customer_id, None)
@@ -127,15 +133,15 @@ class MemoryHistory:
         self._first_revision = max(self._first_revision, log.revision + 1)
         return True
 
-    async def delete_record(self, customer_id: str, order_id: str) -> bool:
+    async def delete_record(self, customer_id: str, order_id: str) -> int | None:
         log = self._logs.get(customer_id)
         if log is None or order_id not in log.places:
-            return False
+            return None
         entry = log.entries.pop(log.places.pop(order_id))
         log.foresee(entry.batch_after)
         log.revise(entry.seq)
         self._served.forget(lambda one: one.customer_id == customer_id and one.order_id == order_id)
-        return True
+        return log.revision
 
     async def close(self) -> None:
         self._logs.clear()

@@ -1,4 +1,4 @@
-"""What a customer's predictions are held to. Plain values."""
+"""What a customer's predictions are held to: for all, and for one of whom somebody said otherwise. Plain values."""
 
 from __future__ import annotations
 

@@ -3,5 +3,18 @@
 from autoship.domain.settings import Settings
 from autoship.service.autoship import Autoship
 from autoship.service.intake import Counts, Intake, Line, Rejected
+from autoship.service.told import Compared, CustomerPage, ListedCustomer, OneOrder, compared
 
-__all__ = ["Autoship", "Counts", "Intake", "Line", "Rejected", "Settings"]
+__all__ = [
+    "Autoship",
+    "Compared",
+    "Counts",
+    "CustomerPage",
+    "Intake",
+    "Line",
+    "ListedCustomer",
+    "OneOrder",
+    "Rejected",
+    "Settings",
+    "compared",
+]

@@ -55,20 +55,26 @@ def save_snapshot(connection: sqlite3.Connection, customer_id: str, snapshot: Sn
     return cursor.rowcount == 1
 
 
-def save_settings(connection: sqlite3.Connection, customer_id: str, chosen: Chosen) -> bool:
+def load_settings(connection: sqlite3.Connection, customer_id: str) -> Chosen | None:
+    """`History.load_settings`."""
+    row = connection.execute("SELECT max_error, audit FROM customers WHERE customer_id = ?", (customer_id,)).fetchone()
+    return None if row is None else Chosen(*row)
+
+
+def save_settings(connection: sqlite3.Connection, customer_id: str, chosen: Chosen) -> int | None:
     """`History.save_settings`."""
     row = connection.execute(
-        "SELECT id, max_error, audit FROM customers WHERE customer_id = ?", (customer_id,)
+        "SELECT id, revision, max_error, audit FROM customers WHERE customer_id = ?", (customer_id,)
     ).fetchone()
     if row is None:
-        return False
-    customer, *before = row
-    if Chosen(*before) != chosen:
-        connection.execute(
-            "UPDATE customers SET max_error = ?, audit = ? WHERE id = ?", (chosen.max_error, chosen.audit, customer)
-        )
-        revise(connection, customer)
-    return True
+        return None
+    customer, revision, *before = row
+    if Chosen(*before) == chosen:
+        return int(revision)
+    connection.execute(
+        "UPDATE customers SET max_error = ?, audit = ? WHERE id = ?", (chosen.max_error, chosen.audit, customer)
+    )
+    return revise(connection, customer)
 
 
 def delete_customer(connection: sqlite3.Connection, customer_id: str) -> bool:

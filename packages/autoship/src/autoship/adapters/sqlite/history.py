@@ -109,13 +109,16 @@ class SqliteHistory:
     async def find_answer(self, customer_id: str, order_id: str) -> Served | None:
         return await self._read(lambda connection: predictions.find_answer(connection, customer_id, order_id))
 
-    async def save_settings(self, customer_id: str, chosen: Chosen) -> bool:
+    async def load_settings(self, customer_id: str) -> Chosen | None:
+        return await self._read(lambda connection: customers.load_settings(connection, customer_id))
+
+    async def save_settings(self, customer_id: str, chosen: Chosen) -> int | None:
         return await self._write(lambda connection: customers.save_settings(connection, customer_id, chosen))
 
     async def delete_customer(self, customer_id: str) -> bool:
         return await self._write(lambda connection: customers.delete_customer(connection, customer_id), wipe=True)
 
-    async def delete_record(self, customer_id: str, order_id: str) -> bool:
+    async def delete_record(self, customer_id: str, order_id: str) -> int | None:
         return await self._write(lambda connection: log.delete_record(connection, customer_id, order_id), wipe=True)
 
     async def close(self) -> None:

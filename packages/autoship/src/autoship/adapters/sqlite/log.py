@@ -67,17 +67,16 @@ def find_record(connection: sqlite3.Connection, customer_id: str, order_id: str)
     return None if row is None else _entry(customer_id, row)
 
 
-def delete_record(connection: sqlite3.Connection, customer_id: str, order_id: str) -> bool:
+def delete_record(connection: sqlite3.Connection, customer_id: str, order_id: str) -> int | None:
     """`History.delete_record`."""
     customer, entry = number_of(connection, customer_id), find_record(connection, customer_id, order_id)
     if customer is None or entry is None:
-        return False
+        return None
     connection.execute("DELETE FROM log WHERE place = ?", (place_of(customer, entry.seq),))
     delete_predictions(connection, customer, order_id)
     foresee_again(connection, customer, customer_id, entry.batch_after)
     connection.execute("UPDATE customers SET orders = orders - 1 WHERE id = ?", (customer,))
-    revise(connection, customer, [entry])
-    return True
+    return revise(connection, customer, [entry])
 
 
 def revise(
