@@ -1,0 +1,51 @@
+"""When a call is sent again, and after how long. Pure: it is told what happened and what is left of the deadline, and
+neither sends nor waits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from autoship.client.errors import CallFailed, CannotConnect, ConnectionLost, DeadlineExceeded, Refused
+
+FIRST_WAIT_S = 0.1
+LONGEST_WAIT_S = 5.0
+
+
+class Attempts:
+    """The attempts at one call, at most ``most``. ``random`` gives numbers from 0 to 1."""
+
+    def __init__(self, most: int, random: Callable[[], float]) -> None:
+        self._most = most
+        self._random = random
+        self._failed = 0
+        self.again = False
+        """Whether an attempt that failed may have been carried out."""
+
+    def after(self, error: CallFailed, *, left: float, fresh: bool) -> float:
+        """The seconds to wait before the next attempt; raises ``error`` where there is none.
+
+        ``left`` are the seconds until the deadline; ``fresh`` says whether the failed attempt made a connection of its
+        own. A wait that would not end in time is not begun: ``error`` says more than a deadline that has passed.
+        """
+        self._failed += 1
+        self.again = self.again or not isinstance(error, CannotConnect)
+        error.attempts = self._failed
+        if not error.transient or isinstance(error, DeadlineExceeded) or self._failed >= self._most:
+            raise error
+        wait = self._wait(error, fresh)
+        if wait >= left:
+            raise error
+        return wait
+
+    def _wait(self, error: CallFailed, fresh: bool) -> float:
+        """Full jitter: anything from 0 to a bound that doubles (Brooker, "Exponential Backoff And Jitter", AWS
+        Architecture Blog, 2015). What the service asks for comes before that, so that not all come back at once.
+
+        A connection that was kept and is lost was most likely closed by the server while nobody used it: this says
+        nothing of the server's state, and a new one is made at once.
+        """
+        if isinstance(error, ConnectionLost) and not fresh:
+            return 0.0
+        bound = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** (self._failed - 1))
+        asked = error.retry_after if isinstance(error, Refused) else None
+        return (asked or 0.0) + self._random() * bound
