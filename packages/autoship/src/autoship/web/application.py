@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from autoship.errors import AutoshipError, InputTooLarge
 from autoship.service import Autoship
 from autoship.web.body import Disconnected, discard
-from autoship.web.customers import CustomerEndpoint
+from autoship.web.customers import CustomerEndpoint, CustomersEndpoint
 from autoship.web.health import Health, Readiness
 from autoship.web.predictions import PredictionEndpoint, PredictionsEndpoint
 from autoship.web.problems import problem_of, problem_of_status, send_problem
@@ -31,7 +31,8 @@ def application(service: Autoship) -> ASGIApp:
         Route(ONE_PREDICTION, prediction, methods=["POST"]),
         Route("/v1/predictions", PredictionsEndpoint(service), methods=["POST"]),
         Route("/v1/shipments", ShipmentsEndpoint(service), methods=["POST"]),
-        Route("/v1/customers/{customer_id:path}", CustomerEndpoint(service), methods=["GET"]),
+        Route("/v1/customers", CustomersEndpoint(service), methods=["GET"]),
+        Route("/v1/customers/{customer_id:path}", CustomerEndpoint(service)),
         Route("/healthz", Health(), methods=["GET"]),
         Route("/readyz", Readiness(service), methods=["GET"]),
     ]
