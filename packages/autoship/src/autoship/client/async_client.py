@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import ssl
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
@@ -26,7 +26,6 @@ from autoship.client.options import (
     KEEP_ALIVE_S,
     MOST_ATTEMPTS,
     MOST_CONNECTIONS,
-    MOST_KEPT,
     Options,
     address_of,
 )
@@ -60,7 +59,6 @@ class AsyncClient:
         self._pool = httpcore2.AsyncConnectionPool(
             ssl_context=secure,
             max_connections=MOST_CONNECTIONS,
-            max_keepalive_connections=MOST_KEPT,
             keepalive_expiry=KEEP_ALIVE_S,
             network_backend=AsyncBackend(),
         )
@@ -177,7 +175,9 @@ class AsyncClient:
             if cursor is None:
                 return
 
-    def export(self, customer_id: str, format: Format = "ndjson", **filters: Unpack[Filters]) -> AsyncIterator[bytes]:
+    def export(
+        self, customer_id: str, format: Format = "ndjson", **filters: Unpack[Filters]
+    ) -> AsyncGenerator[bytes, None]:
         """As `Client.export`."""
         return self._stream(calls.export(customer_id, filters, format))
 
@@ -206,7 +206,7 @@ class AsyncClient:
 
         return (await self._attempts(call, attempt))[0]
 
-    async def _stream(self, call: Call[None]) -> AsyncIterator[bytes]:
+    async def _stream(self, call: Call[None]) -> AsyncGenerator[bytes, None]:
         async def attempt(request: httpcore2.Request, deadline: Deadline, again: bool) -> httpcore2.Response:
             with mapped(self._address, deadline):
                 response = await self._pool.handle_async_request(request)
@@ -219,7 +219,7 @@ class AsyncClient:
             call.read(gathering.answer(again))
             return response
 
-        response, deadline, request_id = await self._attempts(call, attempt)
+        response, deadline, attempts = await self._attempts(call, attempt)
         try:
             with mapped(self._address, deadline):
                 deadline.renew()
@@ -227,26 +227,24 @@ class AsyncClient:
                     yield part
                     deadline.renew()
         except CallFailed as error:
-            error.request_id = request_id
+            attempts.count(error)
             raise
         finally:
             await response.aclose()
 
     async def _attempts(
         self, call: Call[Any], attempt: Callable[[httpcore2.Request, Deadline, bool], Awaitable[T]]
-    ) -> tuple[T, Deadline, str]:
-        """What ``attempt`` returns once it does, the deadline, and the request's id."""
+    ) -> tuple[T, Deadline, Attempts]:
+        """What ``attempt`` returns once it does."""
         options = self._options
-        request_id = options.name_of_request()
         deadline = Deadline(self._pace.now, options.deadline_s)
-        attempts = Attempts(1 if call.once else options.attempts, self._pace.random)
+        attempts = Attempts(1 if call.once else options.attempts, options.name_of_request(), self._pace.random)
         while True:
             deadline.begin()
             try:
-                request = request_of(call, self._address, options, request_id, deadline)
-                return await attempt(request, deadline, attempts.again), deadline, request_id
+                request = request_of(call, self._address, options, attempts.request_id, deadline)
+                return await attempt(request, deadline, attempts.again), deadline, attempts
             except CallFailed as error:
-                error.request_id = request_id
                 wait = attempts.after(error, left=deadline.left, fresh=deadline.fresh)
             await self._pace.sleep(wait)
 

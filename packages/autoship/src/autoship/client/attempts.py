@@ -12,9 +12,10 @@ LONGEST_WAIT_S = 5.0
 
 
 class Attempts:
-    """The attempts at one call, at most ``most``. ``random`` gives numbers from 0 to 1."""
+    """The attempts at one call, at most ``most``, all with one ``request_id``. ``random`` gives numbers from 0 to 1."""
 
-    def __init__(self, most: int, random: Callable[[], float]) -> None:
+    def __init__(self, most: int, request_id: str, random: Callable[[], float]) -> None:
+        self.request_id = request_id
         self._most = most
         self._random = random
         self._failed = 0
@@ -27,15 +28,20 @@ class Attempts:
         ``left`` are the seconds until the deadline; ``fresh`` says whether the failed attempt made a connection of its
         own. A wait that would not end in time is not begun: ``error`` says more than a deadline that has passed.
         """
-        self._failed += 1
-        self.again = self.again or not isinstance(error, CannotConnect)
-        error.attempts = self._failed
+        self.count(error)
         if not error.transient or isinstance(error, DeadlineExceeded) or self._failed >= self._most:
             raise error
         wait = self._wait(error, fresh)
         if wait >= left:
             raise error
         return wait
+
+    def count(self, error: CallFailed) -> None:
+        """Counts a failed attempt, and tells its error which call it is of."""
+        self._failed += 1
+        self.again = self.again or not isinstance(error, CannotConnect)
+        error.attempts = self._failed
+        error.request_id = self.request_id
 
     def _wait(self, error: CallFailed, fresh: bool) -> float:
         """Full jitter: anything from 0 to a bound that doubles (Brooker, "Exponential Backoff And Jitter", AWS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import ssl
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
@@ -26,7 +26,6 @@ from autoship.client.options import (
     KEEP_ALIVE_S,
     MOST_ATTEMPTS,
     MOST_CONNECTIONS,
-    MOST_KEPT,
     Options,
     address_of,
 )
@@ -65,7 +64,6 @@ class Client:
         self._pool = httpcore2.ConnectionPool(
             ssl_context=secure,
             max_connections=MOST_CONNECTIONS,
-            max_keepalive_connections=MOST_KEPT,
             keepalive_expiry=KEEP_ALIVE_S,
             network_backend=Backend(),
         )
@@ -187,11 +185,13 @@ class Client:
             if cursor is None:
                 return
 
-    def export(self, customer_id: str, format: Format = "ndjson", **filters: Unpack[Filters]) -> Iterator[bytes]:
+    def export(
+        self, customer_id: str, format: Format = "ndjson", **filters: Unpack[Filters]
+    ) -> Generator[bytes, None, None]:
         """The same as a file, ``ndjson`` or ``csv``, in the parts in which it arrives: it may have any length.
 
         Sent again only until the first part is there. After that each part has ``deadline_s`` to come, and an export
-        that breaks off raises, and is begun again by whoever wants it.
+        that breaks off raises, and is begun again by whoever wants it. One that is left before its end is to be closed.
         """
         return self._stream(calls.export(customer_id, filters, format))
 
@@ -220,7 +220,7 @@ class Client:
 
         return self._attempts(call, attempt)[0]
 
-    def _stream(self, call: Call[None]) -> Iterator[bytes]:
+    def _stream(self, call: Call[None]) -> Generator[bytes, None, None]:
         def attempt(request: httpcore2.Request, deadline: Deadline, again: bool) -> httpcore2.Response:
             with mapped(self._address, deadline):
                 response = self._pool.handle_request(request)
@@ -233,7 +233,7 @@ class Client:
             call.read(gathering.answer(again))
             return response
 
-        response, deadline, request_id = self._attempts(call, attempt)
+        response, deadline, attempts = self._attempts(call, attempt)
         try:
             with mapped(self._address, deadline):
                 deadline.renew()
@@ -241,26 +241,24 @@ class Client:
                     yield part
                     deadline.renew()
         except CallFailed as error:
-            error.request_id = request_id
+            attempts.count(error)
             raise
         finally:
             response.close()
 
     def _attempts(
         self, call: Call[Any], attempt: Callable[[httpcore2.Request, Deadline, bool], T]
-    ) -> tuple[T, Deadline, str]:
-        """What ``attempt`` returns once it does, the deadline, and the request's id."""
+    ) -> tuple[T, Deadline, Attempts]:
+        """What ``attempt`` returns once it does."""
         options = self._options
-        request_id = options.name_of_request()
         deadline = Deadline(self._pace.now, options.deadline_s)
-        attempts = Attempts(1 if call.once else options.attempts, self._pace.random)
+        attempts = Attempts(1 if call.once else options.attempts, options.name_of_request(), self._pace.random)
         while True:
             deadline.begin()
             try:
-                request = request_of(call, self._address, options, request_id, deadline)
-                return attempt(request, deadline, attempts.again), deadline, request_id
+                request = request_of(call, self._address, options, attempts.request_id, deadline)
+                return attempt(request, deadline, attempts.again), deadline, attempts
             except CallFailed as error:
-                error.request_id = request_id
                 wait = attempts.after(error, left=deadline.left, fresh=deadline.fresh)
             self._pace.sleep(wait)
 

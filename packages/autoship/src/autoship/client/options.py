@@ -21,7 +21,6 @@ KEEP_ALIVE_S = 30.0
 """Shorter than the service keeps a connection that nobody uses, so that it is mostly the client that closes it."""
 
 MOST_CONNECTIONS = 100
-MOST_KEPT = 20
 
 TRACE_PARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -80,6 +79,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
             ("Host", address.netloc),
             ("User-Agent", f"{self.user_agent} {AGENT}" if self.user_agent else AGENT),
             ("Accept", "*/*"),
+            ("Accept-Encoding", "identity"),
             ("X-Request-ID", request_id),
         ]
         if call.body is not None:
