@@ -95,6 +95,17 @@ def test_an_error_is_sent_again_where_it_may_pass_and_time_is_left(kind: type) -
         assert kind.transient
 
 
+def test_a_kept_connection_that_is_lost_counts_as_no_attempt() -> None:
+    attempts = Attempts(1, "r", lambda: 1.0)
+    for _ in range(3):
+        assert attempts.after(lost(), left=10, fresh=False) == 0
+    with pytest.raises(ConnectionLost) as failed:
+        attempts.after(lost(), left=10, fresh=True)
+    assert failed.value.attempts == 4
+    with pytest.raises(ConnectionLost):
+        Attempts(9, "r", lambda: 1.0).after(lost(), left=0, fresh=False)
+
+
 def test_only_where_no_connection_was_made_nothing_can_have_been_done() -> None:
     attempts = Attempts(9, "r", lambda: 1.0)
     attempts.after(CannotConnect("x"), left=10, fresh=False)
@@ -143,7 +154,8 @@ def test_every_problem_that_the_service_tells_has_a_class() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"), [(404, NotFound), (405, Refused), (429, Unavailable), (501, ServiceFault), (599, ServiceFault)]
+    ("status", "kind"),
+    [(404, NotFound), (405, Refused), (408, Unavailable), (429, Unavailable), (501, ServiceFault), (599, ServiceFault)],
 )
 def test_a_problem_that_is_not_known_is_told_by_its_status(status: int, kind: type[Refused]) -> None:
     assert type(refusal_of(Problem("urn:newer", "", status, ""), None)) is kind

@@ -19,6 +19,7 @@ class Attempts:
         self._most = most
         self._random = random
         self._failed = 0
+        self._bound = FIRST_WAIT_S
         self.again = False
         """Whether an attempt that failed may have been carried out."""
 
@@ -26,13 +27,18 @@ class Attempts:
         """The seconds to wait before the next attempt; raises ``error`` where there is none.
 
         ``left`` are the seconds until the deadline; ``fresh`` says whether the failed attempt made a connection of its
-        own. A wait that would not end in time is not begun: ``error`` says more than a deadline that has passed.
+        own. A connection that was kept and is lost was most likely closed by the server while nobody used it, which
+        says nothing of the server's state: the attempt does not count, and is made again at once. A wait that would
+        not end in time is not begun: ``error`` says more than a deadline that has passed.
         """
         self.count(error)
-        if not error.transient or isinstance(error, DeadlineExceeded) or self._failed >= self._most:
+        if not error.transient or isinstance(error, DeadlineExceeded):
             raise error
-        wait = self._wait(error, fresh)
-        if wait >= left:
+        wait = 0.0
+        if fresh or not isinstance(error, ConnectionLost):
+            wait = self._wait(error)
+            self._most -= 1
+        if self._most <= 0 or wait >= left:
             raise error
         return wait
 
@@ -43,15 +49,10 @@ class Attempts:
         error.attempts = self._failed
         error.request_id = self.request_id
 
-    def _wait(self, error: CallFailed, fresh: bool) -> float:
+    def _wait(self, error: CallFailed) -> float:
         """Full jitter: anything from 0 to a bound that doubles (Brooker, "Exponential Backoff And Jitter", AWS
         Architecture Blog, 2015). What the service asks for comes before that, so that not all come back at once.
-
-        A connection that was kept and is lost was most likely closed by the server while nobody used it: this says
-        nothing of the server's state, and a new one is made at once.
         """
-        if isinstance(error, ConnectionLost) and not fresh:
-            return 0.0
-        bound = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** (self._failed - 1))
+        bound, self._bound = self._bound, min(LONGEST_WAIT_S, 2 * self._bound)
         asked = error.retry_after if isinstance(error, Refused) else None
         return (asked or 0.0) + self._random() * bound

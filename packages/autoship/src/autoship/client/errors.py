@@ -13,7 +13,7 @@ AutoshipError
         │   └── TooLarge           413   more than is taken in at once
         ├── Unauthorized           401   the token is missing or wrong
         ├── NotFound               404   nothing is known of this customer or order
-        ├── Unavailable            502, 503, 504, 429   not now: ``retry_after`` may say when
+        ├── Unavailable            408, 429, 502, 503, 504   not now: ``retry_after`` may say when
         │   ├── HistoryUnavailable 503   the service cannot reach its history
         │   └── HistoryUnusable    503   the service's history has to be mended by somebody
         └── ServiceFault           500 and others of this kind   the fault is the service's, which logged it

@@ -28,10 +28,10 @@ ERRORS: tuple[tuple[type[Exception], type[CallFailed], str], ...] = (
     (httpcore2.ConnectError, CannotConnect, "cannot connect"),
     (httpcore2.ProxyError, CannotConnect, "cannot connect"),
     (httpcore2.NetworkError, ConnectionLost, "the connection was lost"),
+    (httpcore2.ConnectionNotAvailable, ConnectionLost, "the connection was lost"),
     (httpcore2.RemoteProtocolError, AnswerUnreadable, "what answered does not speak HTTP"),
     (httpcore2.ProtocolError, NotSendable, "cannot be sent"),
     (httpcore2.UnsupportedProtocol, NotSendable, "cannot be sent"),
-    (httpcore2.ConnectionNotAvailable, ConnectionLost, "the connection was lost"),
     (OSError, ConnectionLost, "the connection was lost"),
 )
 """The first that fits an error of the library: ours, and what to say."""
@@ -42,18 +42,16 @@ def mapped(address: Address, deadline: Deadline) -> Iterator[None]:
     """Raises what the library raises as an error of ours."""
     try:
         yield
-    except httpcore2.RemoteProtocolError as error:
-        if deadline.ended:
-            raise ConnectionLost(f"{address}: the connection was closed before the end of the answer") from error
-        raise AnswerUnreadable(f"{address}: what answered does not speak HTTP: {error}") from error
     except tuple(kind for kind, _, _ in ERRORS) as error:
-        raise _ours(error, address) from error
+        raise _ours(error, address, deadline) from error
 
 
-def _ours(error: Exception, address: Address) -> CallFailed:
+def _ours(error: Exception, address: Address, deadline: Deadline) -> CallFailed:
     ours, text = next((ours, text) for kind, ours, text in ERRORS if isinstance(error, kind))
-    said = f"{text}: {error}" if str(error) else text
-    return NotSendable(None, said) if ours is NotSendable else ours(f"{address}: {said}")
+    if ours is AnswerUnreadable and deadline.ended:
+        ours, text = ConnectionLost, "the connection was closed before the end of the answer"
+    said = f"{address}: {text}: {error}" if str(error) else f"{address}: {text}"
+    return NotSendable(None, said) if ours is NotSendable else ours(said)
 
 
 class Gathering:

@@ -36,6 +36,7 @@ BY_STATUS: dict[int, type[Refused]] = {
     400: InvalidInput,
     401: Unauthorized,
     404: NotFound,
+    408: Unavailable,
     413: TooLarge,
     429: Unavailable,
     502: Unavailable,
