@@ -41,7 +41,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ordered_at: datetime | None = None
 
 
-SentRecord: TypeAlias = Record | Mapping[str, Any] | bytes
+SentRecord: TypeAlias = Record | Mapping[str, Any] | str | bytes
 """A record as a value, as a dict, or as the line of NDJSON that it is in a file."""
 
 SentOrder: TypeAlias = Order | Mapping[str, Any]
@@ -59,11 +59,14 @@ def encode(value: object) -> bytes:
 
 def encode_record(record: SentRecord) -> bytes:
     """As one line of NDJSON, without its end; empty for a line that is blank. Raises `NotSendable`."""
-    if not isinstance(record, bytes):
+    if not isinstance(record, str | bytes):
         return encode(record)
-    line = record.strip(SPACE)
+    try:
+        line = (record.encode() if isinstance(record, str) else record).strip(SPACE)
+    except UnicodeEncodeError as error:
+        raise NotSendable(None, f"cannot be written as UTF-8: {error}") from error
     if b"\n" in line:
-        raise NotSendable(None, "a record in bytes is one line of NDJSON, with no line break in it")
+        raise NotSendable(None, "is one line of NDJSON, with no line break in it")
     return line
 
 
