@@ -36,6 +36,9 @@ MOST_BETWEEN_REVIEWS = 1000
 REPLACING_GAIN = 0.02
 """In nats an order: what a new combination must gain to take the place of the oldest one."""
 MOST_REPLACED = 2
+ENTRY_BYTES = 140
+"""What a context, a value or a choice takes, give or take; and how many of them a key is worth."""
+KEY_ENTRIES = 15
 
 
 class _Seen(NamedTuple):
@@ -239,6 +242,13 @@ class CustomerModel:
             outcomes_seen=len(self.approval.evidence),
             warnings=warnings,
         )
+
+    def nbytes(self) -> int:
+        """About how many bytes of memory the model takes: its arrays exactly, what lies in dictionaries by count."""
+        arrays = [value for part in (self.table, self.window) for value in vars(part).values()]
+        entries = sum(len(key.rows) + KEY_ENTRIES for key in self.contexts.every_key())
+        entries += sum(len(column.of_value) for column in self.window.columns.values()) + len(self.choices.shipments)
+        return sum(one.nbytes for one in arrays if isinstance(one, np.ndarray)) + entries * ENTRY_BYTES
 
     # snapshots
 
