@@ -12,8 +12,11 @@ AutoshipError
         ├── InvalidInput           400   what was sent cannot be used: ``field`` names what, ``detail`` the mend
         │   └── TooLarge           413   more than is taken in at once
         ├── Unauthorized           401   the token is missing or wrong
+        ├── Forbidden              403   not from here
         ├── NotFound               404   nothing is known of this customer or order
         ├── Unavailable            408, 429, 502, 503, 504   not now: ``retry_after`` may say when
+        │   ├── TooSlow            408   what was sent took too long to arrive
+        │   ├── Stopping           503   the service is about to end, or to begin anew
         │   ├── HistoryUnavailable 503   the service cannot reach its history
         │   └── HistoryUnusable    503   the service's history has to be mended by somebody
         └── ServiceFault           500 and others of this kind   the fault is the service's, which logged it
@@ -120,6 +123,10 @@ class Unauthorized(Refused):
     """The token is missing or wrong."""
 
 
+class Forbidden(Refused):
+    """Not from here: what the service allows to its own pages alone."""
+
+
 class NotFound(Refused):
     """Nothing is known of this customer or order."""
 
@@ -128,6 +135,14 @@ class Unavailable(Refused):
     """Not now. ``retry_after`` may say when."""
 
     transient = True
+
+
+class TooSlow(Unavailable):
+    """What was sent took too long to arrive."""
+
+
+class Stopping(Unavailable):
+    """The service is about to end, or to begin anew."""
 
 
 class HistoryUnavailable(Unavailable):

@@ -11,13 +11,16 @@ from http import HTTPStatus
 import msgspec
 
 from autoship.client.errors import (
+    Forbidden,
     HistoryUnavailable,
     HistoryUnusable,
     InvalidInput,
     NotFound,
     Refused,
     ServiceFault,
+    Stopping,
     TooLarge,
+    TooSlow,
     Unauthorized,
     Unavailable,
 )
@@ -29,12 +32,16 @@ BY_TYPE: dict[str, type[Refused]] = {
     f"{PROBLEM}invalid-input": InvalidInput,
     f"{PROBLEM}too-large": TooLarge,
     f"{PROBLEM}unauthorized": Unauthorized,
+    f"{PROBLEM}forbidden": Forbidden,
+    f"{PROBLEM}too-slow": TooSlow,
+    f"{PROBLEM}stopping": Stopping,
     f"{PROBLEM}history-unavailable": HistoryUnavailable,
     f"{PROBLEM}history-unusable": HistoryUnusable,
 }
 BY_STATUS: dict[int, type[Refused]] = {
     400: InvalidInput,
     401: Unauthorized,
+    403: Forbidden,
     404: NotFound,
     408: Unavailable,
     413: TooLarge,
