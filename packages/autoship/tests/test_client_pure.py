@@ -29,7 +29,7 @@ from autoship.client import (
     errors,
 )
 from autoship.client.attempts import FIRST_WAIT_S, LONGEST_WAIT_S, Attempts
-from autoship.client.deadline import Deadline
+from autoship.client.deadline import Backend, Deadline
 from autoship.client.exchange import mapped
 from autoship.client.given import Chunk, together
 from autoship.client.options import Options, address_of
@@ -145,6 +145,43 @@ def test_an_answer_that_breaks_off_is_lost_and_one_that_is_no_http_is_unreadable
         raise httpcore2.RemoteProtocolError
 
 
+class Unreachable(httpcore2.NetworkBackend):
+    """A network on which nobody answers but at the addresses that are ``reached``."""
+
+    def __init__(self, reached: str | None = None) -> None:
+        self.tried: list[tuple[str, float | None]] = []
+        self._reached = reached
+
+    def connect_tcp(self, host: str, port: int, timeout: float | None = None, *rest: object) -> httpcore2.NetworkStream:
+        self.tried.append((host, timeout))
+        if host == self._reached:
+            return httpcore2.MockStream([])
+        raise httpcore2.ConnectTimeout("timed out") if len(self.tried) % 2 else httpcore2.ConnectError("refused")
+
+
+@pytest.fixture
+def three_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [(2, 1, 6, "", (address, 80)) for address in ("10.0.0.1", "10.0.0.2", "10.0.0.3")]
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: found)
+
+
+@pytest.mark.usefixtures("three_addresses")
+def test_each_address_of_a_host_has_its_share_of_the_time() -> None:
+    deadline = Deadline(lambda: 0.0, 6)
+    network = Unreachable()
+    with pytest.raises(httpcore2.ConnectTimeout):
+        Backend(network).connect_tcp("x", 80, deadline)  # type: ignore[arg-type]
+    assert network.tried == [("10.0.0.1", 2), ("10.0.0.2", 3), ("10.0.0.3", 6)]
+    assert not deadline.fresh
+    Backend(Unreachable("10.0.0.2")).connect_tcp("x", 80, deadline)  # type: ignore[arg-type]
+    assert deadline.fresh
+
+
+def test_a_host_that_nobody_knows_is_no_connection() -> None:
+    with Client("http://nowhere.invalid", attempts=1) as client, pytest.raises(CannotConnect):
+        client.health()
+
+
 def test_every_problem_that_the_service_tells_has_a_class() -> None:
     assert {f"urn:autoship:problem:{name}" for _, _, name, _ in STATUSES} <= set(BY_TYPE)
     for _, status, name, title in STATUSES:
@@ -221,6 +258,7 @@ def test_an_address_is_taken_apart(url: str, netloc: str, prefix: str) -> None:
     [
         "", "localhost:8000", "ftp://x", "http://", "http://user:secret@x", "http://x?a=1", "http://x#a", "http://x/ä",
         "http://x:99999", "http://x/a b", "http://" + "a" * 70, "http://a..b", "http://[zz]",
+        "http://a\x00b", "http://a b",
     ],
 )  # fmt: skip
 def test_an_address_that_is_none_is_a_mistake_of_the_application(url: str) -> None:

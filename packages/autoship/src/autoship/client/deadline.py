@@ -7,6 +7,7 @@ and give every read and write what is left until it.
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -45,7 +46,10 @@ class Deadline:
 
 
 class Backend(httpcore2.NetworkBackend):
-    """Connections with deadlines."""
+    """Connections with deadlines.
+
+    Of a host with several addresses each has its share of what is left: the system's own way gives all of it to each.
+    """
 
     def __init__(self, inner: httpcore2.NetworkBackend | None = None) -> None:
         self._inner = httpcore2.SyncBackend() if inner is None else inner
@@ -58,8 +62,16 @@ class Backend(httpcore2.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.NetworkStream:
-        left = _left(timeout, httpcore2.ConnectTimeout)
-        stream = self._inner.connect_tcp(host, port, left, local_address, socket_options or ())
+        addresses = _addresses(host, port)
+        for untried in range(len(addresses), 0, -1):
+            share = _left(timeout, httpcore2.ConnectTimeout) / untried
+            try:
+                stream = self._inner.connect_tcp(addresses[-untried], port, share, local_address, socket_options or ())
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
+                if untried == 1:
+                    raise
+            else:
+                break
         _opened(timeout)
         return Stream(stream)
 
@@ -137,6 +149,14 @@ class AsyncStream(httpcore2.AsyncNetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
+
+
+def _addresses(host: str, port: int) -> list[str]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise httpcore2.ConnectError(str(error)) from error
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 def _left(deadline: object, over: type[httpcore2.TimeoutException]) -> float:

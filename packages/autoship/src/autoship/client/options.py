@@ -116,6 +116,9 @@ def _host(name: str) -> str:
     if ":" in name:
         return str(ipaddress.ip_address(name))
     try:
-        return name.encode("idna").decode("ascii")
+        host = name.encode("idna").decode("ascii")
     except UnicodeError as error:
         raise ValueError(f"no host has the name {name!r}: {error}") from error
+    if not re.fullmatch(r"[a-z0-9._-]+", host):
+        raise ValueError(f"no host has the name {name!r}")
+    return host
