@@ -23,6 +23,7 @@ DEFAULTS = Configuration(
     port=8000,
     history=SqliteFile(Path("autoship.db")),
     cache=InMemory(),
+    memory_mb=1024,
     token=None,
     max_error=0.05,
     audit=0.1,
@@ -105,6 +106,11 @@ def test_what_is_not_built_in_is_told_without_its_password(scheme: str) -> None:
 @pytest.mark.parametrize("port", ["", "http", "-1", "65536", "80.0", "\uff18\uff10", " 80"])
 def test_what_is_no_port_is_told(port: str) -> None:
     assert problems({}, port=port) == ("--port is a port from 0 to 65535, 0 for any that is free",)
+
+
+@pytest.mark.parametrize("number", ["", "0", "-5", "1.5", "1e3", "999999999", "1G"])
+def test_what_is_no_amount_of_memory_is_told(number: str) -> None:
+    assert problems({"AUTOSHIP_MEMORY_MB": number}) == ("AUTOSHIP_MEMORY_MB is a number of MiB, at least 1",)
 
 
 def test_all_problems_are_told_at_once() -> None:

@@ -90,7 +90,7 @@ def test_a_browser_is_sent_to_the_login_and_back(client: httpx.Client) -> None:
     assert there is not None
     back = log_in(client, next=there[1].replace("&amp;", "&"))
     assert (back.status_code, back.headers["location"]) == (303, "/v1/customers/a%20b?x=1&y=%2F")
-    assert_problem(client.get(back.headers["location"], headers=PAGE), 404)
+    assert_problem(client.get(back.headers["location"], headers=PAGE), 400, "x")
 
 
 def test_a_wrong_token_is_told_and_opens_nothing(client: httpx.Client) -> None:

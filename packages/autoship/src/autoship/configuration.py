@@ -81,6 +81,7 @@ class Configuration(msgspec.Struct, frozen=True):
     port: int
     history: HistoryPlace
     cache: InMemory
+    memory_mb: int
     token: Secret | None
     max_error: float
     audit: float
@@ -194,6 +195,12 @@ def _one_of(kind: type[E]) -> Callable[[str], E]:
     return parse
 
 
+def _memory_mb(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,8}", text, re.ASCII) or int(text) < 1:
+        raise ValueError("is a number of MiB, at least 1")
+    return int(text)
+
+
 NOT_BUILT_IN = (
     "elasticsearch", "elasticsearch+https", "opensearch", "opensearch+https", "redis", "rediss",
 )  # fmt: skip
@@ -234,6 +241,13 @@ SETTINGS = (
         _history,
     ),
     Setting("cache", "memory:", "URL", "Where models are kept at hand: memory: is this process's own.", _cache),
+    Setting(
+        "memory_mb",
+        "1024",
+        "MIB",
+        "How much memory models may take; those that were not used for longest are saved and let go first.",
+        _memory_mb,
+    ),
     Setting("token", "", "TOKEN", "What callers have to show; without it, nothing is asked for.", _token, secret=True),
     Setting("max_error", "0.05", "SHARE", "How much of what is approved may be wrong.", _max_error),
     Setting("audit", "0.1", "SHARE", "How much of what could be approved is held back for a person.", _audit),

@@ -77,7 +77,7 @@ async def _serve(configuration: Configuration, listener: socket.socket) -> None:
     drain, traffic = Drain(), Traffic()
     settings = Settings(max_error=configuration.max_error, audit=configuration.audit)
     limits = Limits(configuration.request_timeout_s, configuration.max_connections, configuration.drain_s)
-    async with running(configuration.history, settings) as service:
+    async with running(configuration.history, settings, memory_mb=configuration.memory_mb) as service:
         app = application(
             service, token=configuration.token, drain=drain, traffic=traffic, access_log=configuration.access_log
         )

@@ -24,7 +24,6 @@ class Counters:
         "last_learned",
         "loads",
         "misses",
-        "model_bytes",
         "outcomes",
         "predictions",
         "predictions_lost",
@@ -45,8 +44,6 @@ class Counters:
         self.alarms = 0
         """How often approving was stopped for a customer, because its ways had changed."""
         self.hits = self.misses = self.loads = self.evictions = self.rebuilds = 0
-        self.model_bytes: int | None = None
-        """What the models in memory take, where whoever bounds them says so."""
         self.snapshots = self.snapshots_refused = 0
         """Saved; and read, but of no use."""
 

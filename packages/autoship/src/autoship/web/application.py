@@ -16,7 +16,7 @@ from autoship.configuration import Secret
 from autoship.errors import AutoshipError, Stopping, TooSlow, Unauthorized
 from autoship.service import Autoship
 from autoship.web.body import Disconnected
-from autoship.web.customers import CustomerEndpoint
+from autoship.web.customers import CustomerEndpoint, CustomersEndpoint
 from autoship.web.drain import Drain
 from autoship.web.exchange import Exchange, current
 from autoship.web.guard import Guard, login_address, wants_page
@@ -33,6 +33,9 @@ logger = logging.getLogger(__name__)
 access = logging.getLogger("autoship.access")
 
 ONE_PREDICTION = "/v1/prediction"
+
+BY_THEMSELVES = frozenset({"DELETE", "GET", "HEAD", "PATCH"})
+"""The methods of endpoints that tell them apart by themselves."""
 
 
 def application(
@@ -51,7 +54,8 @@ def application(
         Route(ONE_PREDICTION, prediction, methods=["POST"]),
         Route("/v1/predictions", PredictionsEndpoint(service), methods=["POST"]),
         Route("/v1/shipments", ShipmentsEndpoint(service), methods=["POST"]),
-        Route("/v1/customers/{customer_id:path}", CustomerEndpoint(service), methods=["GET"]),
+        Route("/v1/customers", CustomersEndpoint(service), methods=["GET"]),
+        Route("/v1/customers/{customer_id:path}", CustomerEndpoint(service)),
         Route("/healthz", Health(), methods=["GET"]),
         Route("/readyz", Readiness(service, drain), methods=["GET"]),
         Route("/metrics", Metrics(service, traffic), methods=["GET"]),
@@ -87,7 +91,7 @@ class Application:
             )
             for route in routes
             if isinstance(route, Route)
-            for method in sorted(route.methods or ())
+            for method in sorted(route.methods or BY_THEMSELVES)
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -137,7 +137,7 @@ class Metrics:
     def _of_models(self) -> Families:
         service, counters = self._service, self._service.counters
         yield MODELS, [Sample(service.models)]
-        yield BYTES, [] if counters.model_bytes is None else [Sample(counters.model_bytes)]
+        yield BYTES, [Sample(service.model_bytes)]
         yield CACHE, [Sample(counters.hits, {"result": "hit"}), Sample(counters.misses, {"result": "miss"})]
         yield LOADS, [Sample(counters.loads)]
         yield EVICTIONS, [Sample(counters.evictions)]
