@@ -9,9 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 from autoship.configuration import Secret
+from autoship.pages.login import login_page
 from autoship.web.exchange import trace_of
 from autoship.web.guard import OPEN, Guard, safe_next
-from autoship.web.login import login_page
 from autoship.web.session import COOKIE, LASTS_S, Sessions
 from hypothesis import given
 from hypothesis import strategies as st

@@ -19,11 +19,13 @@ from autoship.web.body import Disconnected
 from autoship.web.customers import CustomerEndpoint, CustomersEndpoint
 from autoship.web.drain import Drain
 from autoship.web.exchange import Exchange, current
-from autoship.web.guard import Guard, login_address, wants_page
+from autoship.web.guard import READING, Guard, login_address
 from autoship.web.health import Health, Readiness
+from autoship.web.html import wants_page
 from autoship.web.login import Login, Logout, go
 from autoship.web.logs import FIELDS
 from autoship.web.metrics import Metrics
+from autoship.web.pages import page_routes, send_problem_page
 from autoship.web.predictions import PredictionEndpoint, PredictionsEndpoint
 from autoship.web.problems import problem_of, problem_of_status, send_problem
 from autoship.web.shipments import ShipmentsEndpoint
@@ -51,6 +53,7 @@ def application(
     guard = None if token is None else Guard(token)
     prediction = PredictionEndpoint(service)
     routes = [
+        *page_routes(service),
         Route(ONE_PREDICTION, prediction, methods=["POST"]),
         Route("/v1/predictions", PredictionsEndpoint(service), methods=["POST"]),
         Route("/v1/shipments", ShipmentsEndpoint(service), methods=["POST"]),
@@ -142,7 +145,7 @@ class Application:
             exchange.break_off()
         if isinstance(error, HTTPException):
             await _refuse(scope, exchange.send, error)
-        elif isinstance(error, Unauthorized) and wants_page(scope):
+        elif isinstance(error, Unauthorized) and scope["method"] in READING and wants_page(scope):
             await go(exchange.send, login_address(scope).decode())
         else:
             await send_problem(exchange.send, problem_of(error))
@@ -152,8 +155,8 @@ async def _refuse(scope: Scope, send: Send, error: HTTPException) -> None:
     """What the router refuses: no such place, or not with this method."""
     allowed = (error.headers or {}).get("Allow")
     if allowed is None:
-        detail = f"There is nothing at {scope['path']}."
-        await send_problem(send, problem_of_status(HTTPStatus(error.status_code), detail))
+        problem = problem_of_status(HTTPStatus(error.status_code), f"There is nothing at {scope['path']}.")
+        await (send_problem_page if wants_page(scope) else send_problem)(send, problem)
     else:
         detail = f"{scope['method']} is not for {scope['path']}: use {allowed}."
         problem = problem_of_status(HTTPStatus(error.status_code), detail)

@@ -57,11 +57,6 @@ class Guard:
         return cookies is not None and self.sessions.holds(cookies, time.time())
 
 
-def wants_page(scope: Scope) -> bool:
-    """Whether a person asks, with a browser, for something to look at."""
-    return scope["method"] in READING and b"text/html" in (header(scope, b"accept") or b"")
-
-
 def login_address(scope: Scope) -> bytes:
     """Where somebody logs in who is to come back here."""
     here = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
