@@ -1,7 +1,7 @@
 # A bare `make` lists the verbs. Each brings uv and the locked dependencies first, if they are not there.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench-accuracy bench-promise clean
+.PHONY: help demo test test-faults fuzz lint format bench-accuracy bench-promise clean
 
 bin := .venv/bin
 
@@ -13,6 +13,12 @@ demo: ## real orders, predicted by the real service over HTTP; leaves a report i
 
 test: ## all tests; ARGS="-k word" chooses among them, CI=true makes a missing server a failure
 	@scripts/bootstrap && $(bin)/pytest $(ARGS)
+
+test-faults: ## the tests that take minutes: twenty kills, gigabytes, ten thousand connections
+	@scripts/bootstrap && $(bin)/pytest -m faults $(ARGS)
+
+fuzz: ## search for bytes that break the decoders or the snapshot loader, for TIME=300 seconds
+	@scripts/bootstrap fuzz && $(bin)/python scripts/fuzz.py $(if $(TIME),--seconds $(TIME)) $(ARGS)
 
 lint: ## ruff, mypy (strict) and the import contracts
 	@scripts/bootstrap && $(bin)/ruff check && $(bin)/ruff format --check && $(bin)/mypy && $(bin)/lint-imports
