@@ -40,7 +40,7 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         if len(self.pipeline) >= MOST_WAITING:
-            raise OverflowError
+            raise OverflowError  # the parser stops here, and the rest is refused as what cannot be read
         self._around = 0
         super().on_message_begin()
 
