@@ -1,9 +1,10 @@
 # A bare `make` lists the verbs. Each brings uv and the locked dependencies first, if they are not there.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults fuzz lint format bench-accuracy bench-promise clean
+.PHONY: help demo test test-faults test-installed fuzz lint format bench-accuracy bench-promise clean
 
 bin := .venv/bin
+compiled = $(wildcard $(addprefix packages/autoship/tests/test_,learning*.py record*.py http*.py))
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +20,9 @@ test-faults: ## the tests that take minutes: twenty kills, gigabytes, ten thousa
 
 fuzz: ## search for bytes that break the decoders or the snapshot loader, for TIME=300 seconds
 	@scripts/bootstrap fuzz && $(bin)/python scripts/fuzz.py $(if $(TIME),--seconds $(TIME)) $(ARGS)
+
+test-installed: ## the tests of what is compiled, on the package as its users get it
+	@scripts/bootstrap --installed && build/installed/bin/pytest $(compiled) $(ARGS)
 
 lint: ## ruff, mypy (strict) and the import contracts
 	@scripts/bootstrap && $(bin)/ruff check && $(bin)/ruff format --check && $(bin)/mypy && $(bin)/lint-imports

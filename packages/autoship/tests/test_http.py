@@ -323,7 +323,7 @@ def test_a_customer_is_found_by_its_id_percent_encoded(client: httpx.Client, cus
         ("/v1/customers/a/b", 404, None),
         ("/v1/customers/", 404, None),
         ("/v1/nothing", 404, None),
-        ("/", 404, None),
+        ("/nothing", 404, None),
     ],
 )
 def test_what_is_not_there_is_a_problem(server: str, path: str, status: int, field: str | None) -> None:
@@ -343,7 +343,10 @@ def test_what_is_not_there_is_a_problem(server: str, path: str, status: int, fie
         ("GET", "/v1/prediction", {"POST"}),
         ("PUT", "/v1/predictions", {"POST"}),
         ("DELETE", "/v1/shipments", {"POST"}),
-        ("POST", "/v1/customers/x", {"GET", "HEAD"}),
+        ("POST", "/v1/customers", {"GET", "HEAD"}),
+        ("POST", "/v1/customers/x", {"GET", "HEAD", "PATCH", "DELETE"}),
+        ("POST", "/v1/customers/x/predictions", {"GET", "HEAD"}),
+        ("GET", "/v1/customers/x/shipments/1", {"DELETE"}),
         ("POST", "/healthz", {"GET", "HEAD"}),
     ],
 )

@@ -181,7 +181,10 @@ async def test_damage_anywhere_is_named_and_nothing_else_is_raised(tmp_path: Pat
             for call in (
                 history.read(customer_id),
                 history.load_snapshot(customer_id),
-                history.find_predictions(customer_id, "7"),
+                history.find_answer(customer_id, "7"),
+                history.find_record(customer_id, "7"),
+                history.load_settings(customer_id),
+                history.list_customers(None, 10),
                 history.append(customer_id, [record(7, customer_id, shipment=GROUND), record(500, customer_id)]),
                 history.keep_predictions([served(9, customer_id, at=900)]),
             ):

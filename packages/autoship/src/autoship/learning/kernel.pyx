@@ -181,6 +181,8 @@ cdef class Kernel:
         for i in range(size):
             seen.rows[i] = rows[i]
             seen.keys[i] = keys[i]
+            if not (0 <= seen.rows[i] < self.cells.shape[0] and 0 <= seen.keys[i] < self.trust.shape[0]):
+                raise IndexError("a context that is in no table")
         memset(own, 0, self.width * sizeof(float))
         for i in range(size):
             cell = &self.cells[seen.rows[i], 0, 0]
@@ -278,6 +280,9 @@ cdef class Kernel:
         cdef bint large
         if error == NULL:
             raise MemoryError
+        if seen.width != width or not 0 <= choice < width:
+            free(error)
+            raise ValueError("an order seen in another state")
         memset(slopes, 0, 3 * keys * sizeof(float))
         for c in range(width):
             error[c] = seen.own[c]
@@ -319,14 +324,15 @@ cdef class Kernel:
                     self.trust[i, c] -= key_step * (g / sqrtf(self.trust_squares[i, c]))
         free(error)
 
-    def learn_rates(self, int choice, int choices, float slow, float fast, float prior):
-        """Lets the decayed counts grow older by an order, which went to a choice."""
-        cdef int c
-        for c in range(choices):
-            self.decayed[0, c] *= slow
-            self.decayed[1, c] *= fast
-        self.decayed[0, choice] += 1
-        self.decayed[1, choice] += 1
+    def learn_rates(self, int choice, int choices, tuple kept, tuple counted, float prior):
+        """Of the decayed counts (slow, fast) keeps these shares, then counts so much of an order for a choice."""
+        cdef int line, c
+        cdef float share
+        for line in range(2):
+            share = kept[line]
+            for c in range(choices):
+                self.decayed[line, c] *= share
+            self.decayed[line, choice] += <float> counted[line]
         self._rates(choices, prior)
 
     def backfill(self, long long[::1] rows, long long[::1] choices, float[::1] counted, float recent_share):
@@ -342,26 +348,37 @@ cdef class Kernel:
             cell[self.width + choices[i]] += recent_share
 
 
-def count(short[:, ::1] codes, short[::1] choices, int length, list lines, list wanted, int choice):
-    """Of the first ``length`` orders, how many have the wanted codes at these lines, and how many of them went to a
-    choice."""
-    cdef short matching[2048]
-    cdef short code
-    cdef short* line
-    cdef int i, orders = 0, agreeing = 0
-    if length > 2048:
-        raise ValueError("a window is longer than 2,048 orders")
-    for i in range(length):
-        matching[i] = -1
-    for place in range(len(lines)):
-        line = &codes[<int> lines[place], 0]
-        code = wanted[place]
+cdef class Counter:
+    """The arrays of a window (`autoship.learning.window` says what is in them), and what is counted in them. Made anew
+    whenever the window replaces one."""
+
+    cdef short[:, ::1] codes
+    cdef short[::1] choices
+
+    def __init__(self, codes, choices):
+        if choices.shape[0] > 2048:
+            raise ValueError("a window is longer than 2,048 orders")
+        self.codes = codes
+        self.choices = choices
+
+    def count(self, int length, list lines, list wanted, int choice):
+        """Of the first ``length`` orders, how many have the wanted codes at these lines, and how many of them went to a
+        choice."""
+        cdef short matching[2048]
+        cdef short code
+        cdef short* line
+        cdef int i, place, orders = 0, agreeing = 0
+        memset(matching, 0xFF, length * sizeof(short))
+        for place in range(len(lines)):
+            line = &self.codes[<int> lines[place], 0]
+            code = wanted[place]
+            for i in range(length):
+                matching[i] &= -(line[i] == code)
+        line = &self.choices[0]
         for i in range(length):
-            matching[i] &= -(line[i] == code)
-    for i in range(length):
-        orders -= matching[i]
-        agreeing -= matching[i] & -(choices[i] == choice)
-    return orders, agreeing
+            orders -= matching[i]
+            agreeing -= matching[i] & -(line[i] == choice)
+        return orders, agreeing
 
 
 def earlier(unsigned int[:, ::1] numbers):

@@ -14,8 +14,9 @@ import numpy as np
 from autoship.domain.log import LogEntry
 from autoship.domain.outcome import Outcome
 from autoship.domain.prediction import Alternative, Judged, LearnedFrom, Prediction, Reason, Shipment
-from autoship.domain.record import Order, Record
+from autoship.domain.record import Order
 from autoship.domain.summary import Summary
+from autoship.learning.ages import Ages
 from autoship.learning.approval import Approval
 from autoship.learning.calibration import Calibration
 from autoship.learning.choices import Choices
@@ -36,6 +37,11 @@ MOST_BETWEEN_REVIEWS = 1000
 REPLACING_GAIN = 0.02
 """In nats an order: what a new combination must gain to take the place of the oldest one."""
 MOST_REPLACED = 2
+MOST_FLATS = 1_000
+"""So many orders that were foreseen are kept flat until they are learned."""
+ENTRY_BYTES = 140
+"""What a context, a value or a choice takes, give or take; and how many of them a key is worth."""
+KEY_ENTRIES = 15
 
 
 class CustomerModel:
@@ -46,6 +52,7 @@ class CustomerModel:
         self.orders = 0
         self.until: datetime | None = None
         self.next_review = FIRST_REVIEW
+        self.ages = Ages()
         self.table = Table()
         self.contexts = Contexts(self.table)
         self.choices = Choices()
@@ -110,33 +117,33 @@ class CustomerModel:
         driven to its end. Between two steps the model is whole and may predict."""
         ahead = [e for e in batch if e.judged is None and e.foreseen_after < e.seq - 1]
         ahead.sort(key=lambda e: (e.foreseen_after, e.seq))
-        foreseen: dict[int, Judged | None] = {}
+        foreseen: dict[int, Judged] = {}
+        flats: dict[int, Flat] = {}
         following = 0
         for entry in batch:
             while following < len(ahead) and ahead[following].foreseen_after < entry.seq:
                 early = ahead[following]
-                foreseen[early.seq] = self._foresee(early.record)
                 following += 1
-            yield self._learn(entry, foreseen)
-
-    def _foresee(self, record: Record) -> Judged | None:
-        if not self.orders:
-            return None
-        return self._judged(self._see(flatten(record.order, record.ordered_at)), record.order_id)
+                if not self.orders:
+                    continue
+                flat = flatten(early.record.order, early.record.ordered_at)
+                foreseen[early.seq] = self._judged(self._see(flat), early.record.order_id)
+                if len(flats) < MOST_FLATS:
+                    flats[early.seq] = flat
+            flat = flats.pop(entry.seq) if entry.seq in flats else flatten(entry.record.order, entry.record.ordered_at)
+            yield self._learn(entry, flat, entry.judged or foreseen.pop(entry.seq, None))
 
     def _judged(self, seen: Seen, order_id: str) -> Judged:
         ((choice, score),) = seen.best(1)
         approved = self.approval.decide(score, order_id) is None
         return Judged(self.choices.shipments[choice], score, approved, self.seq)
 
-    def _learn(self, entry: LogEntry, foreseen: dict[int, Judged | None]) -> Outcome | None:
+    def _learn(self, entry: LogEntry, flat: Flat, judged: Judged | None) -> Outcome | None:
         """Learns one entry. A context that is new adds nothing to the logits, so what the order is learned from also
         says how it would have been predicted just now."""
         record = entry.record
-        flat = flatten(record.order, record.ordered_at)
         rows, keys = self.contexts.enter(flat)
         seen = self.table.see(rows, keys, self.mixture.shares)
-        judged = entry.judged or foreseen.pop(entry.seq, None)
         if judged is None and entry.foreseen_after == entry.seq - 1 and self.orders:
             judged = self._judged(seen, record.order_id)
         outcome = None if judged is None else self._score(entry, judged)
@@ -145,8 +152,11 @@ class CustomerModel:
             self.window.forget_choice(choice)
         if is_new:
             seen = self.table.see(rows, keys, self.mixture.shares)
-        self.mixture.learn(self.table.kernel.brier(seen, choice))
-        self.table.learn(seen, choice)
+        age = self.ages.of(record.known_at)
+        if not age:
+            self.ages.learn(record.known_at)
+            self.mixture.learn(self.table.kernel.brier(seen, choice))
+        self.table.learn(seen, choice, age)
         self.window.append(self.contexts.watched(flat), choice, seen.own_of(choice))
         self.seq = entry.seq
         self.orders += 1
@@ -228,6 +238,13 @@ class CustomerModel:
             outcomes_seen=len(self.approval.evidence),
             warnings=warnings,
         )
+
+    def nbytes(self) -> int:
+        """About how many bytes of memory the model takes: its arrays exactly, what lies in dictionaries by count."""
+        arrays = [value for part in (self.table, self.window) for value in vars(part).values()]
+        entries = sum(len(key.rows) + KEY_ENTRIES for key in self.contexts.every_key())
+        entries += sum(len(column.of_value) for column in self.window.columns.values()) + len(self.choices.shipments)
+        return sum(one.nbytes for one in arrays if isinstance(one, np.ndarray)) + entries * ENTRY_BYTES
 
     # snapshots
 

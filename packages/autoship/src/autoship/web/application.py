@@ -12,8 +12,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from autoship.errors import AutoshipError, InputTooLarge
 from autoship.service import Autoship
 from autoship.web.body import Disconnected, discard
-from autoship.web.customers import CustomerEndpoint
+from autoship.web.customers import CustomerEndpoint, CustomersEndpoint
 from autoship.web.health import Health, Readiness
+from autoship.web.html import wants_page
+from autoship.web.pages import page_routes, send_problem_page
 from autoship.web.predictions import PredictionEndpoint, PredictionsEndpoint
 from autoship.web.problems import problem_of, problem_of_status, send_problem
 from autoship.web.response import LastlySend
@@ -28,10 +30,12 @@ def application(service: Autoship) -> ASGIApp:
     """The application over ``service``, which stays its maker's to close."""
     prediction = PredictionEndpoint(service)
     routes = [
+        *page_routes(service),
         Route(ONE_PREDICTION, prediction, methods=["POST"]),
         Route("/v1/predictions", PredictionsEndpoint(service), methods=["POST"]),
         Route("/v1/shipments", ShipmentsEndpoint(service), methods=["POST"]),
-        Route("/v1/customers/{customer_id:path}", CustomerEndpoint(service), methods=["GET"]),
+        Route("/v1/customers", CustomersEndpoint(service), methods=["GET"]),
+        Route("/v1/customers/{customer_id:path}", CustomerEndpoint(service)),
         Route("/healthz", Health(), methods=["GET"]),
         Route("/readyz", Readiness(service), methods=["GET"]),
     ]
@@ -71,8 +75,8 @@ async def _refuse(scope: Scope, send: Send, error: HTTPException) -> None:
     """What the router refuses: no such place, or not with this method."""
     allowed = (error.headers or {}).get("Allow")
     if allowed is None:
-        detail = f"There is nothing at {scope['path']}."
-        await send_problem(send, problem_of_status(HTTPStatus(error.status_code), detail))
+        problem = problem_of_status(HTTPStatus(error.status_code), f"There is nothing at {scope['path']}.")
+        await (send_problem_page if wants_page(scope) else send_problem)(send, problem)
     else:
         detail = f"{scope['method']} is not for {scope['path']}: use {allowed}."
         problem = problem_of_status(HTTPStatus(error.status_code), detail)
