@@ -20,6 +20,7 @@ from autoship.cli.exits import CANNOT_LISTEN, told
 from autoship.cli.options import setting_options
 from autoship.configuration import Configuration, read_configuration
 from autoship.web import application
+from autoship.web.connection import Connection
 from autoship.wiring import running
 
 BACKLOG = 2048
@@ -65,7 +66,7 @@ def server_of(app: ASGIApp) -> uvicorn.Server:
     """The HTTP server, with nothing in it that is not used."""
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=Connection,
         ws="none",
         lifespan="off",
         log_config=None,

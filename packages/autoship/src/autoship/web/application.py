@@ -67,7 +67,7 @@ class Application:
             await _refuse_the_rest(receive, send, error)
         except Exception as error:
             if not isinstance(error, AutoshipError):
-                logger.exception("%s %s failed", scope["method"], scope["path"])
+                logger.exception("%s %r failed", scope["method"], scope["path"])
             await send_problem(send, problem_of(error))
 
 

@@ -7,7 +7,7 @@ from http import HTTPStatus
 import msgspec
 from starlette.types import Send
 
-from autoship.errors import AutoshipError, HistoryError, HistoryUnavailable, InputTooLarge, InvalidInput
+from autoship.errors import AutoshipError, HistoryError, HistoryUnavailable, InputEncoded, InputTooLarge, InvalidInput
 from autoship.web.response import respond
 
 MEDIA_TYPE = b"application/problem+json"
@@ -27,6 +27,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
 
 STATUSES: tuple[tuple[type[AutoshipError], HTTPStatus, str, str], ...] = (
     (InputTooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", "Too large"),
+    (InputEncoded, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "encoded", "Encoded"),
     (InvalidInput, HTTPStatus.BAD_REQUEST, "invalid-input", "Invalid input"),
     (HistoryUnavailable, HTTPStatus.SERVICE_UNAVAILABLE, "history-unavailable", "History unavailable"),
     (HistoryError, HTTPStatus.SERVICE_UNAVAILABLE, "history-unusable", "History unusable"),
