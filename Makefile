@@ -1,7 +1,7 @@
 # A bare `make` lists the verbs. Each brings uv and the locked dependencies first, if they are not there.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-installed lint format bench-accuracy bench-promise clean
+.PHONY: help demo test test-faults test-installed fuzz lint format bench-accuracy bench-promise clean
 
 bin := .venv/bin
 compiled = $(wildcard $(addprefix packages/autoship/tests/test_,learning*.py record*.py http*.py))
@@ -14,6 +14,12 @@ demo: ## real orders, predicted by the real service over HTTP; leaves a report i
 
 test: ## all tests; ARGS="-k word" chooses among them, CI=true makes a missing server a failure
 	@scripts/bootstrap && $(bin)/pytest $(ARGS)
+
+test-faults: ## the tests that take minutes: twenty kills, gigabytes, ten thousand connections
+	@scripts/bootstrap && $(bin)/pytest -m faults $(ARGS)
+
+fuzz: ## search for bytes that break the decoders or the snapshot loader, for TIME=300 seconds
+	@scripts/bootstrap fuzz && $(bin)/python scripts/fuzz.py $(if $(TIME),--seconds $(TIME)) $(ARGS)
 
 test-installed: ## the tests of what is compiled, on the package as its users get it
 	@scripts/bootstrap --installed && build/installed/bin/pytest $(compiled) $(ARGS)

@@ -190,6 +190,14 @@ def test_import_tells_each_bad_line_by_its_place_and_keeps_the_others(tmp_path: 
     assert ended.stdout == "2 accepted, 0 unchanged, 0 replaced, 3 rejected\n"
 
 
+def test_import_never_shows_a_terminal_what_it_would_obey(tmp_path: Path) -> None:
+    (tmp_path / "a.ndjson").write_bytes(b'{"\\u001b[2J\\r\\u202e":1}\n' + line(record(1), shipment={"\x1b]0;": []}))
+    ended = run("import", "a.ndjson", cwd=tmp_path)
+    assert ended.returncode == 1
+    assert r"a.ndjson:1: \x1b[2J\r\u202e: is not known" in ended.stderr
+    assert all(text.isprintable() for text in ended.stderr.splitlines() if "a.ndjson" in text)
+
+
 def test_import_of_a_file_that_ends_in_the_middle_keeps_what_came_before(tmp_path: Path) -> None:
     packed = gzip.compress(b"".join(line(record(n, at=n, order={"n": os.urandom(50).hex()})) for n in range(2_000)))
     (tmp_path / "a.ndjson.gz").write_bytes(packed[: len(packed) // 2])

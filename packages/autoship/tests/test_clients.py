@@ -13,7 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 from autoship.web import predictions, shipments
-from autoship.web.server import LONGEST_HEADER, Limits
+from autoship.web.connection import MOST_AROUND
+from autoship.web.server import Limits
 from autoship_samples import line, record, records
 from test_http import PROBLEM, assert_problem, serving
 from test_prometheus import number, scrape
@@ -137,7 +138,7 @@ def test_a_header_without_end_is_refused_while_it_arrives(server: str) -> None:
         connection.sendall(HEAD)
         with contextlib.suppress(OSError):
             for number_ in range(100):
-                connection.sendall(b"x-%d: %s\r\n" % (number_, b"a" * (LONGEST_HEADER // 10)))
+                connection.sendall(b"x-%d: %s\r\n" % (number_, b"a" * (MOST_AROUND // 10)))
         assert connection.recv(65_536).startswith(b"HTTP/1.1 431 ")
 
 

@@ -2,7 +2,8 @@
 
 AutoshipError
 ├── InvalidInput(field, problem)      what a client sent is wrong; names the field and the mend
-│   └── InputTooLarge                 larger than is taken in at once
+│   ├── InputTooLarge                 larger than is taken in at once
+│   └── InputEncoded                  compressed, or on its way to another protocol
 ├── Refused                           a request is not served, whatever is in it
 │   ├── Unauthorized                  without the token, or with a wrong one
 │   ├── Forbidden                     sent by another site's page
@@ -34,18 +35,28 @@ class InvalidInput(AutoshipError):
 
     ``field`` is a dotted path into what was sent (``shipment.carrier``), or ``None`` where the whole is meant;
     ``problem`` says what is wrong and what would be right. A field whose name is very long is named by its beginning.
+    As text, it shows control characters by their escapes: a terminal would obey them.
     """
 
     def __init__(self, field: str | None, problem: str) -> None:
         if field is not None and len(field) > LONGEST_FIELD:
             field = f"{field[:LONGEST_FIELD]}…"
-        super().__init__(f"{field}: {problem}" if field else problem)
+        text = f"{field}: {problem}" if field else problem
+        super().__init__(text if text.isprintable() else "".join(map(_shown, text)))
         self.field = field
         self.problem = problem
 
 
+def _shown(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode()
+
+
 class InputTooLarge(InvalidInput):
     """Larger than is taken in at once. The problem says how to send it instead."""
+
+
+class InputEncoded(InvalidInput):
+    """Not sent as it is, but compressed or for another protocol. It is taken plain, over HTTP/1.1 alone."""
 
 
 class Refused(AutoshipError):

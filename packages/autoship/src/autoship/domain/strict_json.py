@@ -14,6 +14,7 @@ from autoship.errors import InvalidInput
 MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for bytes that are no JSON, or none of the expected shape."""
 
+_GZIP = b"\x1f\x8b"
 _SURROGATE_PAIRS = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
 _SURROGATES = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 
@@ -32,7 +33,9 @@ def decode_json(data: bytes) -> object:
 
 def explain(data: bytes, error: Exception) -> InvalidInput:
     """What to tell the sender of ``data``, which msgspec refused with ``error``."""
-    if isinstance(error, UnicodeDecodeError):
+    if data.startswith(_GZIP):
+        return InvalidInput(None, "gzipped: send it unpacked")
+    if isinstance(error, UnicodeDecodeError) or b"\0" in data[:4] or data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return InvalidInput(None, "not UTF-8: encode it as UTF-8")
     if isinstance(error, RecursionError):
         return InvalidInput(None, "nested too deep")

@@ -37,8 +37,7 @@ def customers_page(
         return document("autoship", "How right is it?", _first_steps(address))
     found = [
         listing(
-            "How right predictions were, of all whose outcome somebody saw. A dash: not counted yet, until the "
-            "customer is opened or asked for.",
+            "How right predictions were, of all whose outcome somebody saw. A dash: not counted before it is opened.",
             COLUMNS,
             [_row(customer) for customer in customers],
         )

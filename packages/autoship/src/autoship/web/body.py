@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from starlette.types import Message, Receive, Scope
 
-from autoship.errors import InputTooLarge, TooSlow
+from autoship.errors import InputEncoded, InputTooLarge, TooSlow
 
 LINGER_S = 30.0
 LINGER_PAUSE_S = 2.0
@@ -23,8 +23,26 @@ class Disconnected(Exception):
 
 async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
     """The whole body; raises `InputTooLarge` as soon as it is known to be larger than ``limit`` bytes."""
+    refuse_encoded(scope)
     refuse_announced(scope, limit)
     return await gather(parts_of(scope, receive), limit)
+
+
+def refuse_encoded(scope: Scope) -> None:
+    """Raises `InputEncoded` where the body is not sent plain: unpacked, a few bytes may be many."""
+    for name, value in scope["headers"]:
+        if name in _PLAIN and value.strip().lower() not in _PLAIN[name]:
+            shown = value[:40].decode("latin-1")
+            raise InputEncoded(None, f"{name.decode()}: {shown} is not taken: {_MENDS[name]}")
+
+
+_PLAIN = {b"content-encoding": (b"identity", b""), b"transfer-encoding": (b"chunked",), b"upgrade": ()}
+_MENDS = {
+    b"content-encoding": "send the body as it is, not compressed",
+    b"transfer-encoding": "send the body as it is, in chunks or with a content-length",
+    b"upgrade": "speak HTTP/1.1 from the beginning",
+}
+"""By header; with an upgrade, the server would take the body for the other protocol's, and read none."""
 
 
 def refuse_announced(scope: Scope, limit: int) -> None:

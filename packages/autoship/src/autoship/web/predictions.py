@@ -11,7 +11,16 @@ from autoship.domain.strict_json import MALFORMED, explain
 from autoship.errors import AutoshipError, InputTooLarge, InvalidInput
 from autoship.service import Autoship
 from autoship.service.answer import Answer
-from autoship.web.body import Disconnected, follow, gather, parts_of, read_body, refuse_announced, too_large
+from autoship.web.body import (
+    Disconnected,
+    follow,
+    gather,
+    parts_of,
+    read_body,
+    refuse_announced,
+    refuse_encoded,
+    too_large,
+)
 from autoship.web.density import refuse_too_many_values
 from autoship.web.problems import Problem, problem_of
 from autoship.web.response import respond
@@ -30,6 +39,7 @@ class PredictionEndpoint:
         self._service = service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refuse_encoded(scope)
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Disconnected

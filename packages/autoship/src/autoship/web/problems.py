@@ -12,6 +12,7 @@ from autoship.errors import (
     Forbidden,
     HistoryError,
     HistoryUnavailable,
+    InputEncoded,
     InputTooLarge,
     InvalidInput,
     Stopping,
@@ -37,6 +38,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
 
 STATUSES: tuple[tuple[type[AutoshipError], HTTPStatus, str, str], ...] = (
     (InputTooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", "Too large"),
+    (InputEncoded, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "encoded", "Encoded"),
     (InvalidInput, HTTPStatus.BAD_REQUEST, "invalid-input", "Invalid input"),
     (Unauthorized, HTTPStatus.UNAUTHORIZED, "unauthorized", "Unauthorized"),
     (Forbidden, HTTPStatus.FORBIDDEN, "forbidden", "Forbidden"),

@@ -13,10 +13,10 @@ from http import HTTPStatus
 import msgspec
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from autoship.web.body import LATE
+from autoship.web.connection import Connection
 from autoship.web.drain import Drain
 from autoship.web.listener import EMPTIED_S, drop_newcomers
 from autoship.web.patience import Patience
@@ -27,7 +27,6 @@ BACKLOG = 2048
 KEEP_ALIVE_S = 75
 """Longer than proxies keep a connection that nobody uses, so that it is theirs to close."""
 
-LONGEST_HEADER = 64 * 2**10
 TICKS_BETWEEN_LOOKS = 5
 """uvicorn ticks ten times a second."""
 
@@ -37,6 +36,12 @@ CROSSING_S = 0.5
 RESERVED = 0.25
 MOST_RESERVED_S = 5.0
 """The part of the drain that is kept for what comes after the last answer: the history is brought up to date."""
+
+REFUSALS = {
+    HTTPStatus.BAD_REQUEST: Refusal.MALFORMED,
+    HTTPStatus.REQUEST_TIMEOUT: Refusal.HEADER_TOO_SLOW,
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: Refusal.HEADER_TOO_LARGE,
+}
 
 logger = logging.getLogger(__name__)
 
@@ -64,8 +69,8 @@ class State(ServerState):
         self.empty = asyncio.Event()
 
 
-class Protocol(HttpToolsProtocol):
-    """One connection. What it adds costs a request one addition and one comparison."""
+class Protocol(Connection):
+    """One connection, bounded in the time that its client takes, too. That costs a request one addition."""
 
     server_state: State
 
@@ -74,8 +79,6 @@ class Protocol(HttpToolsProtocol):
         self.patience = Patience()
         self.received = 0
         self.resumed = object()
-        self.counted: object = None
-        self.header_bytes = 0
         self.server_state.traffic.connections += 1
         self.server_state.empty.clear()
         if len(self.connections) > self.server_state.limits.connections:
@@ -88,15 +91,10 @@ class Protocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         self.received += len(data)
-        if self.cycle is None or self.cycle.scope is not self.scope:
-            self._count_header(data)
 
     def resume_writing(self) -> None:
         self.resumed = object()
         super().resume_writing()
-
-    def send_400_response(self, msg: str) -> None:
-        self._refuse(Refusal.MALFORMED, HTTPStatus.BAD_REQUEST, "This is not HTTP/1.1.")
 
     def look(self, now: float) -> None:
         """Ends what the client has been at for too long."""
@@ -113,7 +111,7 @@ class Protocol(HttpToolsProtocol):
             self.cycle.message_event.set()
         elif doing is self.scope:
             detail = "The header of the request did not arrive in time."
-            self._refuse(Refusal.HEADER_TOO_SLOW, HTTPStatus.REQUEST_TIMEOUT, detail)
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT, detail)
         else:
             self.transport.close()
 
@@ -146,16 +144,6 @@ class Protocol(HttpToolsProtocol):
         if self._idle and not self.transport.is_closing():
             self.transport.close()
 
-    def _count_header(self, data: bytes) -> None:
-        """Counts the bytes of a header that go on after its first packet."""
-        if self.counted is not self.scope:
-            self.counted, self.header_bytes = self.scope, 0
-            return
-        self.header_bytes += len(data)
-        if self.header_bytes > LONGEST_HEADER and not self.transport.is_closing():
-            detail = f"The header of the request has more than {LONGEST_HEADER:,} bytes."
-            self._refuse(Refusal.HEADER_TOO_LARGE, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, detail)
-
     def _turn_away(self) -> None:
         """Answers before anything is asked, and closes once something is, or soon."""
         detail = f"{self.server_state.limits.connections:,} connections are open already. Try again."
@@ -165,12 +153,9 @@ class Protocol(HttpToolsProtocol):
         self._left()
         self.transport.set_protocol(_TurnedAway(self.transport, self.loop))
 
-    def _refuse(self, refusal: Refusal, status: HTTPStatus, detail: str) -> None:
-        """Ends the connection before there was a request to answer."""
-        self.server_state.traffic.refused[refusal] += 1
-        if self._idle or not self.cycle.response_started:
-            self.transport.write(_answer(problem_of_status(status, detail)))
-        self.transport.close()
+    def _refuse(self, status: HTTPStatus, detail: str) -> None:
+        self.server_state.traffic.refused[REFUSALS[status]] += 1
+        super()._refuse(status, detail)
 
     def _left(self) -> None:
         self.server_state.traffic.connections -= 1

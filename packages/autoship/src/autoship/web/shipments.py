@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 from autoship.domain.strict_json import MALFORMED, explain
 from autoship.errors import InvalidInput
 from autoship.service import Autoship, Line
-from autoship.web.body import follow, gather, parts_of, refuse_announced
+from autoship.web.body import follow, gather, parts_of, refuse_announced, refuse_encoded
 from autoship.web.density import refuse_too_many_values
 from autoship.web.response import respond
 
@@ -30,11 +30,13 @@ class ShipmentsEndpoint:
         self._service = service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        intake = await self._service.take_in(_lines(scope, receive))
+        intake = await self._service.take_in(lines_of(scope, receive))
         await respond(send, _encode(intake))
 
 
-async def _lines(scope: Scope, receive: Receive) -> AsyncIterator[Line]:
+async def lines_of(scope: Scope, receive: Receive) -> AsyncIterator[Line]:
+    """The records of a body, each as its text or as what is wrong with it; raises `InvalidInput` for the whole."""
+    refuse_encoded(scope)
     parts = parts_of(scope, receive)
     head = await _head(parts)
     if head.lstrip(SPACE).startswith(b"["):
@@ -52,10 +54,12 @@ async def _head(parts: AsyncIterator[bytes]) -> bytes:
     """The body up to the first part that has more than white space in it."""
     head = b""
     async for part in parts:
-        head = (head + part).removeprefix(BYTE_ORDER_MARK)
-        if head.strip(SPACE) or len(head) > LONGEST_LINE:
-            break
-    return head
+        head += part
+        if not BYTE_ORDER_MARK.startswith(head):
+            text = head.removeprefix(BYTE_ORDER_MARK)
+            if text.strip(SPACE) or len(text) > LONGEST_LINE:
+                break
+    return head.removeprefix(BYTE_ORDER_MARK)
 
 
 def split_array(body: bytes) -> list[msgspec.Raw]:
@@ -68,14 +72,17 @@ def split_array(body: bytes) -> list[msgspec.Raw]:
 
 
 async def split_lines(parts: AsyncIterator[bytes], longest: int = LONGEST_LINE) -> AsyncIterator[Line]:
-    """The lines of a stream, but for blank ones. One of more than ``longest`` bytes is not kept, only told."""
+    """The lines of a stream, but for blank ones. One of more than ``longest`` bytes is not kept, only told.
+
+    White space at a line's beginning is no part of it: a blank line may have any length.
+    """
     number = 1
     pending = b""
     skipping = False
     async for part in parts:
-        *whole, pending = (pending + part).split(b"\n")
+        *whole, pending = [text.lstrip(SPACE) for text in (pending + part).split(b"\n")]
         for text in whole:
-            if not skipping and text.strip(SPACE):
+            if not skipping and text:
                 yield Line(number, text if len(text) <= longest else _too_long("line", longest))
             skipping = False
             number += 1
@@ -84,7 +91,7 @@ async def split_lines(parts: AsyncIterator[bytes], longest: int = LONGEST_LINE) 
         elif len(pending) > longest:
             yield Line(number, _too_long("line", longest))
             pending, skipping = b"", True
-    if pending.strip(SPACE) and not skipping:
+    if pending and not skipping:
         yield Line(number, pending)
 
 

@@ -78,7 +78,9 @@ def unpack_record(customer_id: str, order_id: str, blob: bytes) -> Record:
     try:
         stored = _record_decoder.decode(blob)
     except ValueError as error:
-        raise HistoryUnusable(f"the record of order {order_id} is damaged ({error}): put a backup in place") from error
+        raise HistoryUnusable(
+            f"the record of order {order_id!r} is damaged ({error}): put a backup in place"
+        ) from error
     return Record(
         customer_id=customer_id,
         order_id=order_id,

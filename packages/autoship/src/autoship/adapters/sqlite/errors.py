@@ -47,8 +47,14 @@ MEANINGS: dict[int, Meaning] = {
 UNKNOWN: Meaning = (HistoryUnusable, "SQLite failed")
 
 
-def translate(error: sqlite3.Error, path: str) -> HistoryError:
-    """The named error for one of the driver's."""
+CONTRADICTED = (ValueError, TypeError, LookupError, ArithmeticError)
+"""What comes of contents that are not what was written, where SQLite itself sees no fault in them."""
+
+
+def translate(error: Exception, path: str) -> HistoryError:
+    """The named error for one of the driver's, or for one that the file's contents led to."""
+    if isinstance(error, CONTRADICTED):
+        return HistoryUnusable(f"{path}: the file is damaged: put a backup in its place ({error!r})")
     code = getattr(error, "sqlite_errorcode", None)
     kind, meaning = UNKNOWN if code is None else MEANINGS.get(code & 0xFF, UNKNOWN)
     return kind(f"{path}: {meaning} ({error})")
@@ -56,8 +62,8 @@ def translate(error: sqlite3.Error, path: str) -> HistoryError:
 
 @contextmanager
 def translated(path: str) -> Iterator[None]:
-    """Raises the named error for each of the driver's."""
+    """Raises the named error for each of the driver's, and for what the file's contents lead to."""
     try:
         yield
-    except sqlite3.Error as error:
+    except (sqlite3.Error, *CONTRADICTED) as error:
         raise translate(error, path) from error

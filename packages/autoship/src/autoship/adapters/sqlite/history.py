@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from autoship.adapters.sqlite import customers, log, predictions
 from autoship.adapters.sqlite import outcomes as came_of
-from autoship.adapters.sqlite.errors import translate, translated
+from autoship.adapters.sqlite.errors import translated
 from autoship.adapters.sqlite.lock import FileLock
 from autoship.adapters.sqlite.schema import check_place, connect, prepare, try_reading, try_writing
 from autoship.adapters.sqlite.writer import Writer
@@ -58,7 +58,7 @@ class SqliteHistory:
             raise
         self._reader.execute("PRAGMA query_only = ON")
         self._connection = connection
-        self._writer = Writer(connection, self._path)
+        self._writer = Writer(connection, path)
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="autoship-history-read")
 
     @property
@@ -152,12 +152,10 @@ class SqliteHistory:
 
     def _run(self, job: Callable[[sqlite3.Connection], T]) -> T:
         """Runs a job that reads, on one state of the file."""
-        try:
+        with translated(self._path):
             self._reader.execute("BEGIN")
             try:
                 return job(self._reader)
             finally:
                 if self._reader.in_transaction:
                     self._reader.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise translate(error, self._path) from error

@@ -3,6 +3,7 @@ it ends. Others may still read the file, to copy it for instance."""
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 from pathlib import Path
@@ -27,8 +28,9 @@ class FileLock:
             raise HistoryInUse(
                 f"{path}: another process has it open (process {owner or 'unknown'}): stop it first"
             ) from error
-        os.ftruncate(self._file, 0)
-        os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
+        with contextlib.suppress(OSError):  # on a full disk nobody is told whose it is
+            os.ftruncate(self._file, 0)
+            os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
 
     def release(self) -> None:
         """Lets go. The file stays: to remove it could take it from under a process that just opened it."""

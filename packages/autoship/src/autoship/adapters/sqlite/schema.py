@@ -103,7 +103,8 @@ def check_place(path: Path) -> None:
 
 
 def prepare(connection: sqlite3.Connection, path: Path) -> None:
-    """Makes the tables in a new file; raises `HistoryUnusable` where the file is not of this version."""
+    """Makes the tables in a new file; raises `HistoryUnusable` where the file is not of this version, and
+    `HistoryUnavailable` where it cannot be written."""
     with translated(str(path)):
         version = _pragma(connection, "user_version")
         owner = _pragma(connection, "application_id")
@@ -124,6 +125,7 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
                 f"BEGIN IMMEDIATE; {TABLES}; PRAGMA application_id = {APPLICATION_ID};"
                 f"PRAGMA user_version = {VERSION}; COMMIT;"
             )
+        connection.execute("DELETE FROM customers WHERE 0")  # refused where the file cannot be written
 
 
 def try_reading(connection: sqlite3.Connection) -> None:

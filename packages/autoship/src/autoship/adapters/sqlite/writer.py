@@ -8,10 +8,12 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
-from autoship.adapters.sqlite.errors import translate
-from autoship.errors import HistoryUnavailable
+from autoship.adapters.sqlite.errors import CONTRADICTED, translate
+from autoship.adapters.sqlite.whereabouts import Whereabouts
+from autoship.errors import HistoryError, HistoryUnavailable
 
 T = TypeVar("T")
 Job: TypeAlias = "tuple[Callable[[sqlite3.Connection], Any], Future[Any], bool]"
@@ -28,10 +30,11 @@ class Writer:
     the file fails, all that were to be written at once fail.
     """
 
-    def __init__(self, connection: sqlite3.Connection, path: str) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self.trouble: str | None = None
         self._connection = connection
-        self._path = path
+        self._path = str(path)
+        self._whereabouts = Whereabouts(path)
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="autoship-history", daemon=True)
@@ -75,10 +78,11 @@ class Writer:
             self._connection.execute("BEGIN IMMEDIATE")
             outcomes = [self._outcome(job) for job, _, _ in group]
             self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
+            self._whereabouts.check()
+        except (sqlite3.Error, HistoryError) as error:
             self._roll_back()
-            failure = translate(error, self._path)
-            failure.__cause__ = error
+            failure = error if isinstance(error, HistoryError) else translate(error, self._path)
+            failure.__cause__ = None if failure is error else error
             self.trouble = str(failure)
             for _, future, _ in group:
                 future.set_exception(failure)
@@ -109,9 +113,12 @@ class Writer:
         except Exception as fault:
             self._connection.execute("ROLLBACK TO job")
             self._connection.execute("RELEASE job")
-            return None, fault
+            return None, self._named(fault)
         self._connection.execute("RELEASE job")
         return result, None
+
+    def _named(self, fault: Exception) -> Exception:
+        return translate(fault, self._path) if isinstance(fault, CONTRADICTED) else fault
 
     def _roll_back(self) -> None:
         if self._connection.in_transaction:
