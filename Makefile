@@ -1,7 +1,7 @@
 # A bare `make` lists the verbs. Each brings uv and the locked dependencies first, if they are not there.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults test-installed fuzz lint format bench-accuracy bench-promise clean
+.PHONY: help demo test test-faults test-installed fuzz lint format bench-accuracy bench-promise bench-serving profile-serving clean
 
 bin := .venv/bin
 compiled = $(wildcard $(addprefix packages/autoship/tests/test_,learning*.py record*.py http*.py))
@@ -36,5 +36,11 @@ bench-accuracy: ## accuracy beside the baselines and scikit-learn; DATA=DIR adds
 bench-promise: ## simulated customers, thousands of runs: is the promise kept? ends with 1 where it is not
 	@scripts/bootstrap && $(bin)/python benchmarks/promise.py $(ARGS)
 
+bench-serving: ## the service's speed beside its peers, on Linux; QUICK=1 takes 3 minutes; ARGS=--page fills the documentation's tables
+	@scripts/bootstrap --installed serving && build/installed/bin/python benchmarks/serving.py $(if $(QUICK),--quick) $(ARGS)
+
+profile-serving: ## where the time of one prediction goes
+	@scripts/bootstrap --installed serving && build/installed/bin/python benchmarks/serving.py --only profile $(ARGS)
+
 clean: ## remove what the verbs above brought and made
-	rm -rf .tools .venv build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .tools .venv build packages/*/build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

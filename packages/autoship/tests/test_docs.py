@@ -297,6 +297,21 @@ def test_every_call_has_a_curl_line() -> None:
     assert [route for route in routes if not any(re.fullmatch(route, path) for path in called)] == []
 
 
+def test_every_call_that_is_listed_is_shown() -> None:
+    page = (ROOT / "docs/reference/http.md").read_text()
+    shown = {
+        (method, urlsplit(url).path, bool(data))
+        for method, url, data in re.findall(r"curl -s (?:-X (\w+) )?'?(http[^\s']+)'?( -d| --data)?", page)
+    }
+    called = {(method or ("POST" if data else "GET"), path) for method, path, data in shown}
+    lines = re.findall(r"^\| \[(`.*`)\]", page, re.MULTILINE)
+    listed = re.findall(r"`?(GET|POST|PATCH|DELETE) (\S+?)[`,]", ", ".join(lines))
+    assert len(listed) >= 10
+    for method, path in listed:
+        pattern = re.sub(r"\{\w+\}", "[^/]+", path)
+        assert any(method == verb and re.fullmatch(pattern, place) for verb, place in called), (method, path)
+
+
 def test_every_reason_and_problem_is_documented() -> None:
     page = (ROOT / "docs/reference/http.md").read_text()
     assert [reason for reason in Reason if f"| `{reason}` |" not in page] == []

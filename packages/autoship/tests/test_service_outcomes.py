@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 
 import msgspec
@@ -11,6 +12,7 @@ from autoship.adapters.memory import MemoryHistory
 from autoship.domain.outcome import Match, Outcome
 from autoship.domain.record import Record
 from autoship.domain.settings import Chosen, Settings
+from autoship.errors import HistoryUnavailable
 from autoship.learning import CustomerModel
 from autoship.ports import History
 from autoship.service import Autoship, customers
@@ -179,8 +181,11 @@ steps = st.one_of(
     st.tuples(st.just("forget"), st.none()),
     st.tuples(st.just("set"), st.sampled_from([None, 0.02, 0.3])),
     st.tuples(st.just("outcomes"), st.none()),
+    st.tuples(st.just("elsewhere"), st.none()),
+    st.tuples(st.just("disk full"), st.none()),
     st.tuples(st.just("kill"), st.none()),
 )
+"""What is done for the customer; ``elsewhere`` has another one's model push its own out of memory."""
 
 
 async def carry_out(autoship: Autoship, step: str, value: object) -> None:
@@ -196,7 +201,10 @@ async def carry_out(autoship: Autoship, step: str, value: object) -> None:
         case "set", float(max_error) | max_error:
             await autoship.set("acme", {"max_error": max_error})
         case "outcomes", _:
-            await autoship.outcomes("acme", Match())
+            with contextlib.suppress(HistoryUnavailable):
+                await autoship.outcomes("acme", Match())
+        case "elsewhere", _:
+            await autoship.predict(request("other"))
 
 
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
@@ -206,12 +214,16 @@ def test_whatever_comes_at_once_the_service_ends_as_one_that_has_learned_the_log
 ) -> None:
     async def run() -> None:
         history = Watched()
-        autoship = Autoship(history, settings=Settings(), clock=lambda: DAY + hours(3))
+        await history.append("other", [record(1, "other")])
+        autoship = small(history)
         for together in rounds:
+            kinds = {step for step, _ in together}
+            history.away = {"save", "outcomes"} if "disk full" in kinds else set()
             await asyncio.gather(*(carry_out(autoship, *step) for step in together))
-            if any(step == "kill" for step, _ in together):
+            if "kill" in kinds:
                 await kill(autoship)
-                autoship = Autoship(history, settings=Settings(), clock=lambda: DAY + hours(3))
+                autoship = small(history)
+        history.away = set()
         await rebuilt(autoship)
         told = await autoship.outcomes("acme", Match(), limit=1_000)
         expected = await of_the_log(history)
@@ -226,6 +238,11 @@ def test_whatever_comes_at_once_the_service_ends_as_one_that_has_learned_the_log
             assert list(await again.outcomes("acme", Match(), limit=1_000) or []) == expected
 
     asyncio.run(run())
+
+
+def small(history: History) -> Autoship:
+    """A service that has room for one model."""
+    return Autoship(history, settings=Settings(), clock=lambda: DAY + hours(3), memory_bytes=1)
 
 
 def assert_joined(log: Sequence[Record], outcomes: Sequence[Outcome]) -> None:

@@ -41,35 +41,48 @@ ALL = {"append", "read", "tail", "load", "save", "keep", "outcomes", "delete"}
 
 
 class Watched(MemoryHistory):
-    """A history that lists what is asked of it, and that can be held up or, for some calls, be away."""
+    """A history that lists what is asked of it, and that can be held up or, for some calls, be away. The answers of the
+    calls in ``late`` are held up when they are made, and old when they are given."""
 
     def __init__(self) -> None:
         super().__init__()
         self.away: set[str] = set()
+        self.late: set[str] = set()
         self.calls: list[str] = []
         self.open = asyncio.Event()
         self.open.set()
 
     async def _asked(self, call: str) -> None:
         self.calls.append(call)
-        await self.open.wait()
+        if not self.late:
+            await self.open.wait()
         await asyncio.sleep(0)
         if call in self.away:
             self.trouble = "away"
             raise HistoryUnavailable("the history is away")
         self.trouble = None
 
+    async def _answered(self, call: str) -> None:
+        if call in self.late:
+            self.calls.append(f"{call} late")
+            await self.open.wait()
+
     async def append(self, customer_id: str, records: Sequence[Record]) -> Appended:
         await self._asked("append")
         return await super().append(customer_id, records)
 
     async def read(self, customer_id: str, after: int = 0) -> Tail:
-        await self._asked("read" if after == 0 else "tail")
-        return await super().read(customer_id, after)
+        call = "read" if after == 0 else "tail"
+        await self._asked(call)
+        tail = await super().read(customer_id, after)
+        await self._answered(call)
+        return tail
 
     async def load_snapshot(self, customer_id: str) -> Snapshot | None:
         await self._asked("load")
-        return await super().load_snapshot(customer_id)
+        snapshot = await super().load_snapshot(customer_id)
+        await self._answered("load")
+        return snapshot
 
     async def save_snapshot(self, customer_id: str, snapshot: Snapshot) -> bool:
         await self._asked("save")

@@ -171,7 +171,8 @@ class _Log:
             self.last_seq = max(self.last_seq, entry.seq)
 
     def foresee(self, batch_after: int) -> None:
-        self.write(foresee([entry for entry in self.entries.values() if entry.batch_after == batch_after]))
+        after = (self.entries[seq] for seq in range(batch_after + 1, self.last_seq + 1) if seq in self.entries)
+        self.write(foresee(list(takewhile(lambda entry: entry.batch_after == batch_after, after))))
 
     def revise(self, *seqs: int) -> None:
         """What was made from the log is of the past, and so are the outcomes at ``seqs``."""

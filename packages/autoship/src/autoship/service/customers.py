@@ -64,7 +64,7 @@ class Customers:
         self._loads = asyncio.Semaphore(LOADED_AT_ONCE)
         self._rebuilds = asyncio.Semaphore(REBUILT_AT_ONCE)
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._making_room: asyncio.Task[None] | None = None
+        self._room = asyncio.Lock()
 
     def __len__(self) -> int:
         return len(self._residents)
@@ -132,7 +132,8 @@ class Customers:
     async def _load(self, customer_id: str) -> Resident | None:
         try:
             async with self._loads:
-                await self._make_room()
+                if self._residents.full:
+                    await self._make_room()
                 resident = await self._build(customer_id)
                 while customer_id in self._forgotten:
                     self._forgotten.discard(customer_id)
@@ -257,9 +258,6 @@ class Customers:
         async with self._lock(customer_id):
             tail = await self._history.read(customer_id, built.model.seq)
             outcomes = await self._teacher.teach(built.model, tail.entries)
-            if self._residents.peek(customer_id) is not resident:
-                resident.stale = False
-                return
             self._learned.add(customer_id, built.outcomes + outcomes, revision=built.revision, since=built.since)
             resident.model, resident.revision = built.model, built.revision
             self._residents.measure(resident)
@@ -294,17 +292,14 @@ class Customers:
             logger.warning("no snapshot of customer %r was saved: %s", resident.customer_id, error)
 
     def _make_room_when_due(self) -> None:
-        if self._making_room is None and self._residents.surplus(self._is_free):
-            self._making_room = self._spawn(self._make_room())
-            self._making_room.add_done_callback(self._room_made)
-
-    def _room_made(self, _: object) -> None:
-        self._making_room = None
+        if not self._room.locked() and self._residents.surplus(self._is_free):
+            self._spawn(self._make_room())
 
     async def _make_room(self) -> None:
-        """Lets the least recently used go until the others are within the bound."""
-        while going := self._residents.surplus(self._is_free)[:SAVED_AT_ONCE]:
-            await asyncio.gather(*map(self._let_go, going))
+        """Lets the least recently used go until there is room."""
+        async with self._room:
+            while going := self._residents.surplus(self._is_free)[:SAVED_AT_ONCE]:
+                await asyncio.gather(*map(self._let_go, going))
 
     def _is_free(self, resident: Resident) -> bool:
         lock = self._locks.get(resident.customer_id)

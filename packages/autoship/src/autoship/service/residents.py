@@ -12,11 +12,17 @@ MEASURED_EVERY = 100
 
 
 class Residents:
-    """Residents within a bound of ``most_bytes``, but for the one that was used last, however large it is."""
+    """Residents within a bound of ``most_bytes``, but for the one that was used last, however large it is.
+
+    Some are to go already at seven eighths of the bound, until three quarters are left: so nobody has to wait for that
+    as a rule, and many are saved together.
+    """
 
     def __init__(self, most_bytes: int) -> None:
         self.nbytes = 0
         self._most_bytes = most_bytes
+        self._begin_at = most_bytes - most_bytes // 8
+        self._end_at = most_bytes - most_bytes // 4
         self._of: OrderedDict[str, Resident] = OrderedDict()
 
     def __iter__(self) -> Iterator[Resident]:
@@ -35,6 +41,11 @@ class Residents:
     def peek(self, customer_id: str) -> Resident | None:
         """The customer, if it is here. That is no use of it."""
         return self._of.get(customer_id)
+
+    @property
+    def full(self) -> bool:
+        """Whether the bound is reached."""
+        return self.nbytes > self._most_bytes
 
     @property
     def last(self) -> Resident | None:
@@ -67,12 +78,11 @@ class Residents:
             self.measure(resident)
 
     def surplus(self, is_free: Callable[[Resident], bool]) -> list[Resident]:
-        """Who is to go where the bound is passed: the least recently used of those that are free to, and an eighth of
-        the bound more than has to, so that many are saved together."""
+        """Who is to go: the least recently used of those that are free to."""
         going: list[Resident] = []
-        if self.nbytes <= self._most_bytes:
+        if self.nbytes <= self._begin_at:
             return going
-        over = self.nbytes - self._most_bytes + self._most_bytes // 8
+        over = self.nbytes - self._end_at
         for resident in self._of.values():
             if over <= 0:
                 break
