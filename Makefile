@@ -1,7 +1,7 @@
 # A bare `make` lists the verbs. Each brings uv and the locked dependencies first, if they are not there.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench-accuracy bench-promise clean
+.PHONY: help demo test lint format bench-accuracy bench-promise openapi clean
 
 bin := .venv/bin
 
@@ -25,6 +25,9 @@ bench-accuracy: ## accuracy beside the baselines and scikit-learn; DATA=DIR adds
 
 bench-promise: ## simulated customers, thousands of runs: is the promise kept? ends with 1 where it is not
 	@scripts/bootstrap && $(bin)/python benchmarks/promise.py $(ARGS)
+
+openapi: ## write the API's document, from the code that serves it, to docs/reference/openapi.json
+	@scripts/bootstrap && $(bin)/python scripts/openapi.py
 
 clean: ## remove what the verbs above brought and made
 	rm -rf .tools .venv build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -13,6 +13,7 @@ from autoship.errors import AutoshipError, InputTooLarge
 from autoship.service import Autoship
 from autoship.web.body import Disconnected, discard
 from autoship.web.customers import CustomerEndpoint
+from autoship.web.docs import docs_endpoint, openapi_endpoint
 from autoship.web.health import Health, Readiness
 from autoship.web.predictions import PredictionEndpoint, PredictionsEndpoint
 from autoship.web.problems import problem_of, problem_of_status, send_problem
@@ -34,6 +35,8 @@ def application(service: Autoship) -> ASGIApp:
         Route("/v1/customers/{customer_id:path}", CustomerEndpoint(service), methods=["GET"]),
         Route("/healthz", Health(), methods=["GET"]),
         Route("/readyz", Readiness(service), methods=["GET"]),
+        Route("/openapi.json", openapi_endpoint(), methods=["GET"]),
+        Route("/docs", docs_endpoint(), methods=["GET"]),
     ]
     return Application(prediction, Router(routes, redirect_slashes=False))
 
@@ -43,18 +46,18 @@ class Application:
 
     def __init__(self, prediction: ASGIApp, router: Router) -> None:
         self._prediction = prediction
-        self._router = router
+        self.router = router
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._router(scope, receive, send)
+            await self.router(scope, receive, send)
             return
         try:
             if scope["path"] == ONE_PREDICTION and scope["method"] == "POST":
                 await self._prediction(scope, receive, send)
             else:
                 scope["app"] = self
-                await self._router(scope, receive, send)
+                await self.router(scope, receive, send)
         except Disconnected:
             return
         except HTTPException as error:
