@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
+from autoship.domain.outcome import Outcome
 from autoship.domain.prediction import Judged
 from autoship.domain.record import Record
 from autoship.domain.request import PredictionRequest
@@ -43,9 +44,32 @@ def request(customer_id: str = "acme", order_id: str | None = None, **rest: Any)
     return PredictionRequest(customer_id, rest.pop("order", {"total": 41.5}), order_id, **rest)
 
 
-def served(order_id: object = 1, customer_id: str = "acme", *, at: float = 0, confidence: float = 0.9) -> Served:
-    judged = Judged(PRIORITY, confidence, True, 0)
-    return Served(f"p{order_id}-{at}", customer_id, str(order_id), DAY + hours(at), confidence, judged)
+def served(
+    order_id: object = 1, customer_id: str = "acme", *, at: float = 0, confidence: float = 0.9, through: int = 0
+) -> Served:
+    """A prediction given out ``at`` hours after `DAY`, of a model that had learned the log ``through`` a seq."""
+    judged = Judged(PRIORITY, confidence, True, through, confidence, f"p{order_id}-{at}")
+    answer = b'{"prediction_id":"p%s-%g"}' % (str(order_id).encode(), at)
+    return Served(customer_id, str(order_id), DAY + hours(at), judged, answer)
+
+
+def outcome(seq: int, **changes: Any) -> Outcome:
+    """What came of a prediction for the ``seq``-th order; right, unless something else is said."""
+    plain: dict[str, Any] = {
+        "seq": seq,
+        "order_id": str(seq),
+        "ordered_at": DAY + hours(seq),
+        "known_at": DAY + hours(seq + 5),
+        "predicted": PRIORITY,
+        "shipment": PRIORITY,
+        "confidence": 0.9,
+        "score": 0.95,
+        "approved": False,
+        "served": False,
+        "decided_by": "person",
+        "commonest": True,
+    }
+    return Outcome(**{**plain, **changes})
 
 
 def line(one: Record, **changes: Any) -> bytes:

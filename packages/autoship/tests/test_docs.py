@@ -274,7 +274,7 @@ def test_every_command_is_documented_with_its_flags(command: str) -> None:
 
 def test_every_call_has_a_curl_line() -> None:
     page = (ROOT / "docs/reference/http.md").read_text()
-    called = {urlsplit(url).path for url in re.findall(r"curl -s (\S+)", page)}
+    called = {urlsplit(url).path for url in re.findall(r"curl -s (?:-X \w+ )?'?(http[^\s']+)", page)}
     source = (ROOT / "packages/autoship/src/autoship/web/application.py").read_text()
     routes = [re.sub(r"\{.*\}", "[^/]+", path) for path in re.findall(r'"(/[\w/{}:]+)"', source)]
     assert len(routes) >= 6

@@ -14,7 +14,9 @@ from conftest import MakeHistory
 async def test_a_stranger_has_no_log_and_no_snapshot(history: History) -> None:
     assert (await history.read("nobody")).entries == ()
     assert await history.load_snapshot("nobody") is None
-    assert await history.find_predictions("nobody", "1") == []
+    assert (await history.read("nobody")).chosen is None
+    assert await history.find_record("nobody", "1") is None
+    assert await history.find_answer("nobody", "1") is None
     assert not await history.save_snapshot("nobody", Snapshot(0, 0, b"x"))
 
 
@@ -74,7 +76,7 @@ async def test_customers_do_not_meet(history: History) -> None:
 
 async def test_of_a_long_log_the_last_entries_are_read(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("autoship.adapters.memory.LONGEST_READ", 5)
-    monkeypatch.setattr("autoship.adapters.sqlite.statements.LONGEST_READ", 5)
+    monkeypatch.setattr("autoship.adapters.sqlite.log.LONGEST_READ", 5)
     assert ports.LONGEST_READ == 20_000
     await history.append("acme", records(8))
     tail = await history.read("acme")
@@ -115,13 +117,30 @@ async def test_predictions_given_out_are_found_by_their_order(history: History) 
     given_out = [served(7, at=1), served(8, at=2), served(7, at=3)]
     await history.keep_predictions(given_out)
     await history.keep_predictions([])
-    assert list(await history.find_predictions("acme", "7")) == [given_out[0], given_out[2]]
-    assert list(await history.find_predictions("acme", "9")) == []
+    assert await history.find_answer("acme", "7") == given_out[2]
+    assert await history.find_answer("acme", "8") == given_out[1]
+    assert await history.find_answer("acme", "9") is None
+
+
+async def test_once_an_order_has_a_record_its_answer_is_the_one_that_the_record_is_judged_by(history: History) -> None:
+    await history.append("acme", records(1))
+    given_out = [served(7, at=n) for n in (1, 4, 6)]
+    await history.keep_predictions(given_out)
+    await history.append("acme", [record(7, took=5), record(9)])
+    assert await history.find_answer("acme", "7") == given_out[1]
+    await history.keep_predictions([served(9, at=1)])
+    assert await history.find_answer("acme", "9") is None
+
+
+async def test_a_record_is_found_by_its_order(history: History) -> None:
+    await history.append("acme", records(3))
+    assert await history.find_record("acme", "2") == (await history.read("acme")).entries[1]
+    assert await history.find_record("acme", "4") is None
 
 
 async def test_predictions_for_a_stranger_are_dropped(history: History) -> None:
     await history.keep_predictions([served(1, "nobody")])
-    assert list(await history.find_predictions("nobody", "1")) == []
+    assert await history.find_answer("nobody", "1") is None
 
 
 async def test_a_record_is_judged_by_the_last_prediction_kept_before_it_shipped(history: History) -> None:
@@ -143,15 +162,51 @@ async def test_a_correction_is_still_judged_by_what_judged_the_record_before(his
     assert (await history.read("acme")).entries[1].judged == before.judged
 
 
+async def test_a_correction_of_the_time_is_judged_as_if_it_had_always_said_so(history: History) -> None:
+    await history.append("acme", records(1))
+    given_out = [served(7, at=n, confidence=n / 10) for n in (1, 4, 8)]
+    await history.keep_predictions(given_out)
+    await history.append("acme", [record(7, took=5)])
+    await history.keep_predictions([served(7, at=9, confidence=0.9, through=2)])
+    for took, judge in ((10, 2), (4.5, 1), (3, 0), (0.5, None), (5, 1)):
+        await history.append("acme", [record(7, took=took)])
+        judged = None if judge is None else given_out[judge].judged
+        assert (await history.read("acme")).entries[1].judged == judged
+
+
+async def test_when_nothing_given_out_is_kept_a_time_that_moves_on_keeps_the_judgement(
+    make_history: MakeHistory,
+) -> None:
+    history = make_history(Retention(number=1))
+    await history.append("acme", records(1))
+    given_out = served(7, at=1)
+    await history.keep_predictions([given_out])
+    await history.append("acme", [record(7, took=5)])
+    await history.keep_predictions([served(8)])
+    await history.append("acme", [record(7, took=6)])
+    assert (await history.read("acme")).entries[1].judged == given_out.judged
+    await history.append("acme", [record(7, took=4)])
+    assert (await history.read("acme")).entries[1].judged is None
+
+
+async def test_a_correction_of_a_time_changes_what_its_batch_was_foreseen_from(history: History) -> None:
+    await history.append("acme", records(2))
+    await history.append("acme", [record(n, at=n, took=0.5) for n in (3, 4, 5, 6)])
+    await history.append("acme", [record(7, at=7)])
+    assert [one.foreseen_after for one in (await history.read("acme")).entries] == [0, 0, 2, 3, 4, 5, 6]
+    await history.append("acme", [record(4, at=4, took=1.5)])
+    assert [one.foreseen_after for one in (await history.read("acme")).entries] == [0, 0, 2, 3, 3, 5, 6]
+
+
 async def test_only_so_many_predictions_are_kept_and_only_so_long(make_history: MakeHistory) -> None:
     history = make_history(Retention(number=5, age=hours(10)))
     await history.append("acme", records(1))
     for n in range(8):
         await history.keep_predictions([served(n, at=n / 10)])
-    kept = [n for n in range(8) if await history.find_predictions("acme", str(n))]
+    kept = [n for n in range(8) if await history.find_answer("acme", str(n))]
     assert kept == [3, 4, 5, 6, 7]
     await history.keep_predictions([served(8, at=10.45)])
-    kept = [n for n in range(9) if await history.find_predictions("acme", str(n))]
+    kept = [n for n in range(9) if await history.find_answer("acme", str(n))]
     assert kept == [5, 6, 7, 8]
     assert served(8, at=10.45).served_at == DAY + timedelta(hours=10.45)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-from autoship.domain.batch import Plan, plan_batch, same_content
+from autoship.domain.batch import Plan, foresee, plan_batch, same_content
 from autoship.domain.log import LogEntry
 from autoship.domain.record import Record
 from autoship.domain.served import judge
@@ -29,7 +29,14 @@ def plan(records: Sequence[Record], log: dict[str, LogEntry] | None = None) -> P
 
 
 def written(log: dict[str, LogEntry], change: Plan) -> dict[str, LogEntry]:
-    return {**log, **{one.record.order_id: one for one in (*change.entries, *change.corrections)}}
+    log = {**log, **{one.record.order_id: one for one in (*change.entries, *change.corrections)}}
+    for batch_after in change.moved:
+        log |= {one.record.order_id: one for one in foresee(batch_of(log, batch_after))}
+    return log
+
+
+def batch_of(log: dict[str, LogEntry], batch_after: int) -> list[LogEntry]:
+    return sorted((one for one in log.values() if one.batch_after == batch_after), key=lambda one: one.seq)
 
 
 def after(batches: list[list[Record]]) -> dict[str, LogEntry]:
@@ -94,6 +101,33 @@ def test_new_entries_are_ordered_and_foreseen_from_what_was_known(
         assert len(log) <= entry.foreseen_after < entry.seq
 
 
+@given(batches)
+def test_whatever_was_corrected_nothing_is_foreseen_from_what_became_known_later(batches: list[list[Record]]) -> None:
+    log = after(batches)
+    for entry in log.values():
+        batch = batch_of(log, entry.batch_after)
+        seen = [one for one in batch if one.seq <= entry.foreseen_after]
+        unseen = [one for one in batch if entry.foreseen_after < one.seq < entry.seq]
+        assert entry.batch_after <= entry.foreseen_after < entry.seq
+        assert all(one.record.known_at <= entry.record.ordered_at for one in seen)
+        assert unseen == [] or unseen[0].record.known_at > entry.record.ordered_at
+
+
+@given(st.lists(one_record, min_size=1, max_size=8), st.integers(0, 7))
+def test_a_batch_that_lost_a_record_is_foreseen_as_one_that_never_had_it(batch: list[Record], lost: int) -> None:
+    log = after([batch])
+    gone = sorted(log)[lost % len(log)]
+    left = [entry for entry in batch_of(log, 0) if entry.record.order_id != gone]
+    renewed = {entry.record.order_id: entry for entry in [*left, *foresee(left)]}
+    never = after([[one for one in batch if one.order_id != gone]])
+    assert foreseen_from(renewed) == foreseen_from(never)
+
+
+def foreseen_from(log: dict[str, LogEntry]) -> dict[str, set[str]]:
+    """For each order the orders that it is foreseen from."""
+    return {key: {other for other in log if log[other].seq <= log[key].foreseen_after} for key in log}
+
+
 def test_records_known_at_once_stay_in_the_order_in_which_they_came() -> None:
     came = [record(n, at=0) for n in (3, 1, 2)]
     assert [entry.record.order_id for entry in plan(came).entries] == ["3", "1", "2"]
@@ -119,6 +153,14 @@ def test_a_record_is_judged_by_the_last_prediction_before_it_shipped() -> None:
         assert judged.score == 0.3
     assert judge(record(took=5), too_late) is None
     assert judge(record(took=None), too_late) == too_late[1].judged
+
+
+def test_a_prediction_of_a_model_that_had_learned_the_record_judges_it_no_more() -> None:
+    given_out = [served(at=1, confidence=0.1, through=3), served(at=4, confidence=0.2, through=7)]
+    judged = judge(record(took=5), given_out, seq=7)
+    assert judged is not None
+    assert judged.score == 0.1
+    assert judge(record(took=5), given_out, seq=3) is None
 
 
 def test_a_new_entry_carries_the_prediction_that_it_is_judged_by() -> None:

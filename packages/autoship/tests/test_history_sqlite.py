@@ -126,14 +126,19 @@ async def test_the_database_of_another_program_is_left_alone(tmp_path: Path) -> 
         SqliteHistory(tmp_path / "a.db")
 
 
-async def test_a_file_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("version", "problem"), [(schema.VERSION + 1, "newer autoship"), (schema.VERSION - 1, "older autoship")]
+)
+async def test_a_file_of_another_version_is_refused_and_left_alone(tmp_path: Path, version: int, problem: str) -> None:
     path = tmp_path / "a.db"
     async with opened(path):
         pass
     with contextlib.closing(sqlite3.connect(path)) as other:
-        other.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
-    with pytest.raises(HistoryUnusable, match="newer autoship"):
+        other.execute(f"PRAGMA user_version = {version}")
+    with pytest.raises(HistoryUnusable, match=problem):
         SqliteHistory(path)
+    with contextlib.closing(sqlite3.connect(path)) as other:
+        assert other.execute("PRAGMA user_version").fetchone() == (version,)
 
 
 async def test_damage_in_the_middle_of_a_file_is_named(tmp_path: Path) -> None:

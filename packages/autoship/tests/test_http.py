@@ -343,7 +343,10 @@ def test_what_is_not_there_is_a_problem(server: str, path: str, status: int, fie
         ("GET", "/v1/prediction", {"POST"}),
         ("PUT", "/v1/predictions", {"POST"}),
         ("DELETE", "/v1/shipments", {"POST"}),
-        ("POST", "/v1/customers/x", {"GET", "HEAD"}),
+        ("POST", "/v1/customers", {"GET", "HEAD"}),
+        ("POST", "/v1/customers/x", {"GET", "HEAD", "PATCH", "DELETE"}),
+        ("POST", "/v1/customers/x/predictions", {"GET", "HEAD"}),
+        ("GET", "/v1/customers/x/shipments/1", {"DELETE"}),
         ("POST", "/healthz", {"GET", "HEAD"}),
     ],
 )

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from datetime import datetime
+from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 from autoship.adapters.memory import MemoryHistory
-from autoship.domain.record import Record
-from autoship.domain.served import Served
 from autoship.errors import HistoryUnavailable, InvalidInput
 from autoship.learning import CustomerModel
-from autoship.ports import Appended, History, Snapshot, Tail
-from autoship.service import Autoship, Line, Settings, customers, intake
+from autoship.ports import History, Snapshot
+from autoship.service import Line, customers, intake
 from autoship.service import given as given_out
 from autoship.service.answer import rounded
 from autoship.service.turns import Teacher
@@ -23,69 +20,7 @@ from autoship_samples import DAY, GROUND, PRIORITY, hours, line, record, records
 from conftest import MakeHistory
 from hypothesis import given
 from hypothesis import strategies as st
-
-
-@asynccontextmanager
-async def service(history: History, clock: Callable[[], datetime] = lambda: DAY) -> AsyncIterator[Autoship]:
-    one = Autoship(history, settings=Settings(), clock=clock)
-    try:
-        yield one
-    finally:
-        await one.close()
-
-
-async def known(autoship: Autoship, customer_id: str = "acme") -> int:
-    """How many orders the next prediction has been learned from."""
-    return (await autoship.predict(request(customer_id))).learned_from.orders
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.001)
-
-
-ALL = {"append", "read", "tail", "load", "save", "keep"}
-
-
-class Watched(MemoryHistory):
-    """A history that lists what is asked of it, and that can be held up or, for some calls, be away."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.away: set[str] = set()
-        self.calls: list[str] = []
-        self.open = asyncio.Event()
-        self.open.set()
-
-    async def _asked(self, call: str) -> None:
-        self.calls.append(call)
-        await self.open.wait()
-        await asyncio.sleep(0)
-        if call in self.away:
-            self.trouble = "away"
-            raise HistoryUnavailable("the history is away")
-        self.trouble = None
-
-    async def append(self, customer_id: str, records: Sequence[Record]) -> Appended:
-        await self._asked("append")
-        return await super().append(customer_id, records)
-
-    async def read(self, customer_id: str, after: int = 0) -> Tail:
-        await self._asked("read" if after == 0 else "tail")
-        return await super().read(customer_id, after)
-
-    async def load_snapshot(self, customer_id: str) -> Snapshot | None:
-        await self._asked("load")
-        return await super().load_snapshot(customer_id)
-
-    async def save_snapshot(self, customer_id: str, snapshot: Snapshot) -> bool:
-        await self._asked("save")
-        return await super().save_snapshot(customer_id, snapshot)
-
-    async def keep_predictions(self, served: Sequence[Served]) -> None:
-        await self._asked("keep")
-        await super().keep_predictions(served)
+from watched_history import ALL, Watched, known, service, until
 
 
 async def test_a_customer_without_history_gets_no_shipment_and_the_reason(history: History) -> None:
@@ -357,11 +292,13 @@ async def test_a_prediction_given_out_judges_the_record_of_its_order(history: Hi
 async def test_predictions_given_out_are_kept_together_and_at_the_end(history: History) -> None:
     async with service(history) as autoship:
         await autoship.append(records(20))
-        for n in range(5):
-            await autoship.predict(request(order_id=f"o{n}"))
+        answers = [await autoship.predict(request(order_id=f"o{n}")) for n in range(5)]
         await autoship.predict(request())
-    for n in range(5):
-        assert len(await history.find_predictions("acme", f"o{n}")) == 1
+    for n, answer in enumerate(answers):
+        kept = await history.find_answer("acme", f"o{n}")
+        assert kept is not None
+        assert kept.judged.prediction_id == answer.prediction_id
+        assert kept.answer == msgspec.json.encode(answer)
 
 
 async def test_predictions_given_out_wait_for_a_history_that_is_away_within_bounds() -> None:
@@ -374,7 +311,7 @@ async def test_predictions_given_out_wait_for_a_history_that_is_away_within_boun
     await until(lambda: history.calls.count("keep") > 2)
     history.away = set()
     await waiting.close()
-    kept = [n for n in range(5) if await history.find_predictions("acme", str(n))]
+    kept = [n for n in range(5) if await history.find_answer("acme", str(n))]
     assert kept == [2, 3, 4]
 
 

@@ -16,11 +16,12 @@ class LogEntry(msgspec.Struct, frozen=True):
 
     ``judged`` is the prediction that was served for this order before it shipped, where one was. Else the learner makes
     one when it has learned all entries up to ``foreseen_after`` and none later: the state as of the order's
-    ``ordered_at`` where the batch allows that, ``seq - 1`` otherwise. ``foreseen_after`` lies at or after the end
-    of the batch before, so that a whole batch can be learned without looking back.
+    ``ordered_at`` where the batch allows that, ``seq - 1`` otherwise. ``foreseen_after`` lies at or after
+    ``batch_after``, the end of the batch before, so that a whole batch can be learned without looking back.
     """
 
     seq: int
     record: Record
     foreseen_after: int
     judged: Judged | None = None
+    batch_after: int = 0

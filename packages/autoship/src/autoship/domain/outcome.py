@@ -19,7 +19,8 @@ class Outcome(msgspec.Struct, frozen=True):
 
     ``served`` says whether the prediction was given out before the order shipped; otherwise it was made when the
     record was learned, from what had been known at its ``ordered_at``. ``commonest`` says whether the customer's
-    commonest choice at that time would have been right: the baseline.
+    commonest choice at that time would have been right: the baseline. ``prediction_id`` is that of the answer, where
+    one was given out.
     """
 
     seq: int
@@ -34,6 +35,7 @@ class Outcome(msgspec.Struct, frozen=True):
     served: bool
     decided_by: DecidedBy
     commonest: bool
+    prediction_id: str | None = None
 
     @property
     def right(self) -> bool:

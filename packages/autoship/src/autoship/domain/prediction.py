@@ -58,7 +58,8 @@ class Judged(msgspec.Struct, frozen=True):
     """The prediction that a record is judged by, as kept in the log.
 
     ``score`` is what its approval was decided by; ``through`` the sequence number of the last record that had been
-    learned when it was made; ``confidence`` what was given out with it, None where nobody was told.
+    learned when it was made; ``confidence`` and ``prediction_id`` what was given out with it, None where nobody was
+    told.
     """
 
     shipment: Shipment
@@ -66,6 +67,7 @@ class Judged(msgspec.Struct, frozen=True):
     approved: bool
     through: int
     confidence: float | None = None
+    prediction_id: str | None = None
 
 
 class Prediction(msgspec.Struct, frozen=True):
@@ -83,8 +85,8 @@ class Prediction(msgspec.Struct, frozen=True):
     learned_from: LearnedFrom
     through: int
 
-    def judged(self) -> Judged | None:
+    def judged(self, prediction_id: str | None = None) -> Judged | None:
         """What the log keeps of this, None where nothing was predicted."""
         if self.shipment is None:
             return None
-        return Judged(self.shipment, self.score, self.approved, self.through, self.confidence)
+        return Judged(self.shipment, self.score, self.approved, self.through, self.confidence, prediction_id)

@@ -12,21 +12,21 @@ from autoship.domain.record import Record
 
 
 class Served(msgspec.Struct, frozen=True):
-    """What was said of ``order_id`` at ``served_at`` (aware, UTC), and how sure it was (0 to 1)."""
+    """What was said of ``order_id`` at ``served_at`` (aware, UTC); ``answer`` is the JSON text that was sent."""
 
-    prediction_id: str
     customer_id: str
     order_id: str
     served_at: datetime
-    confidence: float
     judged: Judged
+    answer: bytes
 
 
-def judge(record: Record, served: Iterable[Served]) -> Judged | None:
+def judge(record: Record, served: Iterable[Served], *, seq: int | None = None) -> Judged | None:
     """What ``record`` is judged by: the last prediction served for its order before it shipped, if there is one.
 
-    Where ``shipped_at`` is absent, the order counts as shipped when it became known (`Record.known_at`). ``served`` is
-    in the order in which they were given out.
+    Where ``shipped_at`` is absent, the order counts as shipped when it became known (`Record.known_at`). A prediction
+    of a model that had learned the record, which is at ``seq`` of the log, foresaw nothing. ``served`` is in the order
+    in which they were given out.
     """
-    before = [one for one in served if one.served_at < record.known_at]
+    before = [one for one in served if one.served_at < record.known_at and (seq is None or one.judged.through < seq)]
     return max(reversed(before), key=lambda one: one.served_at).judged if before else None

@@ -7,6 +7,16 @@ from datetime import datetime
 import msgspec
 
 
+class Numbers(msgspec.Struct, frozen=True):
+    """What a list of customers tells of each one's model; the counts are those of `Summary`."""
+
+    predicted: int = 0
+    right: int = 0
+    approved: int = 0
+    approved_wrong: int = 0
+    approving: bool = False
+
+
 class Recent(msgspec.Struct, frozen=True):
     """Counts over the newest 1,000 predictions whose outcome somebody saw."""
 
@@ -40,3 +50,7 @@ class Summary(msgspec.Struct, frozen=True):
     outcomes_needed: int
     outcomes_seen: int
     warnings: list[str]
+
+    def numbers(self) -> Numbers:
+        """The part of this that a list shows."""
+        return Numbers(self.predicted, self.right, self.approved, self.approved_wrong, self.approving)

@@ -1,32 +1,39 @@
-"""The service: predicts, takes in what was shipped, tells what was learned of a customer."""
+"""The service: predicts, takes in what was shipped, tells what was learned of a customer and what came of predictions,
+forgets."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import count
 from typing import Any
 
 import msgspec
 
-from autoship.domain.record import Record, check_customer_id
+from autoship.domain.outcome import Match, Outcome
+from autoship.domain.record import Record, check_customer_id, check_order_id
 from autoship.domain.request import PredictionRequest, decode_request
 from autoship.domain.served import Served
+from autoship.domain.settings import Settings
 from autoship.errors import AutoshipError, HistoryError, InvalidInput
+from autoship.learning.approval import Approval
 from autoship.ports import History
 from autoship.service.answer import Answer, answer
 from autoship.service.builder import Builder
 from autoship.service.customers import Customers
 from autoship.service.given import GivenOut
 from autoship.service.intake import Counts, Intake, Line, take_in
+from autoship.service.learned import Learned
 from autoship.service.resident import Resident
-from autoship.service.settings import Settings
+from autoship.service.told import CustomerPage, OneOrder, listed
 from autoship.service.turns import Teacher, Turns
 
 REBUILDING = "rebuilding"
 HISTORY_AWAY = "history_away"
+
+_encode = msgspec.json.Encoder().encode
 
 
 class Autoship:
@@ -39,11 +46,13 @@ class Autoship:
     def __init__(self, history: History, *, settings: Settings, clock: Callable[[], datetime]) -> None:
         self._history = history
         self._clock = clock
+        self._defaults = settings
         teacher = Teacher()
         builder = Builder(history, teacher, settings)
         self._blank = builder.blank()
-        self._customers = Customers(history, builder, teacher)
         self._given = GivenOut(history)
+        self._learned = Learned(history)
+        self._customers = Customers(history, builder, teacher, self._given, self._learned)
         self._run = secrets.token_hex(8)
         self._numbers = count(1)
 
@@ -60,9 +69,10 @@ class Autoship:
         model = self._blank if resident is None else resident.model
         prediction = model.predict(request.order, request.ordered_at or now, order_id)
         prediction_id = f"{self._run}{next(self._numbers):08x}"
-        if order_id is not None and (judged := prediction.judged()) is not None:
-            self._given.add(Served(prediction_id, customer_id, order_id, now, prediction.confidence, judged))
-        return answer(prediction, prediction_id=prediction_id, order_id=order_id, degraded=self._degraded(resident))
+        told = answer(prediction, prediction_id=prediction_id, order_id=order_id, degraded=self._degraded(resident))
+        if order_id is not None and (judged := prediction.judged(prediction_id)) is not None:
+            self._given.add(Served(customer_id, order_id, now, judged, _encode(told)))
+        return told
 
     async def predict_many(self, orders: Iterable[bytes | msgspec.Raw]) -> list[Answer | AutoshipError]:
         """For each order, a request as JSON text, its answer or what is wrong with it, in order.
@@ -97,12 +107,65 @@ class Autoship:
         if resident is None:
             return None
         learned = msgspec.structs.asdict(resident.model.summary())
-        return {"customer_id": customer_id, **learned, "degraded": self._degraded(resident)}
+        settings = msgspec.structs.asdict(resident.settings)
+        return {"customer_id": customer_id, **learned, "settings": settings, "degraded": self._degraded(resident)}
+
+    async def customers(self, after: str | None, limit: int) -> CustomerPage:
+        """At most ``limit`` customers with an id after ``after``, by the code points of their ids."""
+        found = await self._history.list_customers(after, limit + 1)
+        page = []
+        for customer in found[:limit]:
+            resident = self._customers.at_hand(customer.customer_id)
+            page.append(listed(customer, None if resident is None else resident.model.summary().numbers()))
+        return CustomerPage(page, page[-1].customer_id if len(found) > limit else None)
+
+    async def set(self, customer_id: str, changes: Mapping[str, float | None]) -> dict[str, Any] | None:
+        """Changes a customer's settings, each by its name; None puts the default back. The customer as it is then, None
+        for a stranger; raises `InvalidInput` for what can be no setting."""
+        given = {name: value for name, value in changes.items() if value is not None}
+        Approval(**msgspec.structs.asdict(msgspec.structs.replace(self._defaults, **given)))
+        known = await self._customers.set(check_customer_id(customer_id), changes)
+        return await self.customer(customer_id) if known else None
+
+    async def forget(self, customer_id: str) -> bool:
+        """Forgets a customer, everywhere; says whether there was one."""
+        return await self._customers.forget(check_customer_id(customer_id))
+
+    async def forget_record(self, customer_id: str, order_id: str) -> bool:
+        """Forgets one order of a customer, everywhere; says whether there was such a record. The customer's model is
+        rebuilt in the background as if it had never come."""
+        return await self._customers.forget_record(check_customer_id(customer_id), check_order_id(order_id))
+
+    async def outcomes(
+        self, customer_id: str, match: Match, before: int | None = None, limit: int = 100
+    ) -> Sequence[Outcome] | None:
+        """What came of the customer's predictions: at most ``limit`` that fit ``match``, with a seq below ``before``,
+        the newest first by seq; None for a stranger."""
+        if await self._customers.get(check_customer_id(customer_id)) is None:
+            return None
+        await self._learned.flush(customer_id)
+        return await self._history.read_outcomes(customer_id, match, before=before, limit=limit)
+
+    async def order(self, customer_id: str, order_id: str) -> OneOrder | None:
+        """What is known of one order, None where nothing is."""
+        if await self._customers.get(check_customer_id(customer_id)) is None:
+            return None
+        await self._learned.flush(customer_id)
+        await self._given.flush_for({(customer_id, check_order_id(order_id))})
+        served = await self._history.find_answer(customer_id, order_id)
+        answer = None if served is None else served.answer
+        entry = await self._history.find_record(customer_id, order_id)
+        if entry is None:
+            return None if answer is None else OneOrder(None, None, answer)
+        nearest = await self._history.read_outcomes(customer_id, Match(), before=entry.seq + 1, limit=1)
+        outcome = nearest[0] if nearest and nearest[0].seq == entry.seq else None
+        return OneOrder(entry.record, outcome, answer)
 
     async def close(self) -> None:
-        """Keeps the predictions given out and the models' snapshots. The history stays open: its maker closes it."""
+        """Keeps what waits to be kept, and the models' snapshots. The history stays open: its maker closes it."""
         await self._given.close()
         await self._customers.close()
+        await self._learned.close()
 
     async def _predict_one(self, order: bytes, away: dict[str, HistoryError]) -> Answer | AutoshipError:
         try:

@@ -7,63 +7,70 @@ import logging
 
 import msgspec
 
+from autoship.domain.outcome import Outcome
+from autoship.domain.settings import Chosen, Settings
 from autoship.errors import SnapshotError
 from autoship.learning import CustomerModel
 from autoship.ports import History, Snapshot, Tail
-from autoship.service.settings import Settings
 from autoship.service.turns import Teacher
 
 logger = logging.getLogger(__name__)
 
 
 class Built(msgspec.Struct, frozen=True):
-    """A model, the log's revision that it is of, and how many entries it learned beyond its snapshot."""
+    """A model, the log's revision that it is of, how many entries it learned beyond its snapshot, and what came of
+    their predictions; ``since``, where it is not None, is the seq from which on there are no others."""
 
     model: CustomerModel
     revision: int
     learned: int
+    outcomes: list[Outcome]
+    since: int | None
 
 
 class Builder:
     """Reads and learns; keeps nothing."""
 
-    def __init__(self, history: History, teacher: Teacher, settings: Settings) -> None:
+    def __init__(self, history: History, teacher: Teacher, defaults: Settings) -> None:
         self._history = history
         self._teacher = teacher
-        self._settings = settings
+        self._defaults = defaults
 
-    def blank(self) -> CustomerModel:
+    def settings(self, chosen: Chosen) -> Settings:
+        """What a customer is held to for which this was chosen."""
+        return chosen.over(self._defaults)
+
+    def blank(self, chosen: Chosen | None = None) -> CustomerModel:
         """A model that has learned nothing."""
-        return CustomerModel(max_error=self._settings.max_error, audit=self._settings.audit)
+        settings = self.settings(chosen or Chosen())
+        return CustomerModel(max_error=settings.max_error, audit=settings.audit)
 
     async def from_snapshot(self, customer_id: str) -> Built:
         """The snapshot and what came after it; the log alone where there is none, or one that is of no use."""
         snapshot = await self._history.load_snapshot(customer_id)
-        model = await self._restored(customer_id, snapshot)
-        if snapshot is None or model is None:
+        if snapshot is None:
             return await self.from_log(customer_id)
         tail = await self._history.read(customer_id, snapshot.seq)
-        if tail.revision != snapshot.revision or tail.cut:
+        if tail.revision != snapshot.revision or tail.cut or tail.chosen is None:
             return await self.from_log(customer_id)
-        return await self._learned(model, tail)
+        model = await self._restored(customer_id, snapshot, self.settings(tail.chosen))
+        if model is None:
+            return await self.from_log(customer_id)
+        return await self._learned(model, tail, None)
 
     async def from_log(self, customer_id: str) -> Built:
         """The log alone."""
-        return await self._learned(self.blank(), await self._history.read(customer_id))
+        tail = await self._history.read(customer_id)
+        return await self._learned(self.blank(tail.chosen), tail, tail.entries[0].seq if tail.cut else 0)
 
-    async def _learned(self, model: CustomerModel, tail: Tail) -> Built:
-        await self._teacher.teach(model, tail.entries)
-        return Built(model, tail.revision, len(tail.entries))
+    async def _learned(self, model: CustomerModel, tail: Tail, since: int | None) -> Built:
+        outcomes = await self._teacher.teach(model, tail.entries)
+        return Built(model, tail.revision, len(tail.entries), outcomes, since)
 
-    async def _restored(self, customer_id: str, snapshot: Snapshot | None) -> CustomerModel | None:
-        if snapshot is None:
-            return None
+    async def _restored(self, customer_id: str, snapshot: Snapshot, settings: Settings) -> CustomerModel | None:
         try:
             model = await asyncio.to_thread(
-                CustomerModel.from_bytes,
-                snapshot.data,
-                max_error=self._settings.max_error,
-                audit=self._settings.audit,
+                CustomerModel.from_bytes, snapshot.data, max_error=settings.max_error, audit=settings.audit
             )
         except SnapshotError as error:
             logger.warning("the snapshot of customer %r is dropped, its model is rebuilt: %s", customer_id, error)

@@ -1,18 +1,24 @@
-"""The customers whose models are in memory: loads each once, keeps it up with its log, rebuilds it after corrections,
-saves snapshots. The log is the truth; a model that was lost or fell behind is made again from it."""
+"""The customers whose models are in memory: loads each once, keeps it up with its log, rebuilds it after corrections
+and deletions, saves snapshots, forgets. The log is the truth; a model that was lost or fell behind is made again from
+it."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 from weakref import WeakValueDictionary
 
+import msgspec
+
+from autoship.domain.log import LogEntry
 from autoship.domain.record import Record
 from autoship.errors import HistoryError
 from autoship.ports import Appended, History, Snapshot
 from autoship.service.builder import Builder
+from autoship.service.given import GivenOut
+from autoship.service.learned import Learned
 from autoship.service.resident import Resident
 from autoship.service.turns import Teacher
 
@@ -29,14 +35,17 @@ logger = logging.getLogger(__name__)
 
 
 class Customers:
-    """All residents. Whatever changes a model or reads it whole does so under the customer's lock."""
+    """All residents. Whatever changes a model, or anything that is kept of a customer, does so under its lock."""
 
-    def __init__(self, history: History, builder: Builder, teacher: Teacher) -> None:
+    def __init__(self, history: History, builder: Builder, teacher: Teacher, given: GivenOut, learned: Learned) -> None:
         self._history = history
         self._teacher = teacher
         self._builder = builder
+        self._given = given
+        self._learned = learned
         self._residents: dict[str, Resident] = {}
         self._loading: dict[str, asyncio.Task[Resident | None]] = {}
+        self._forgotten: set[str] = set()
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._loads = asyncio.Semaphore(LOADED_AT_ONCE)
         self._rebuilds = asyncio.Semaphore(REBUILT_AT_ONCE)
@@ -49,12 +58,14 @@ class Customers:
     async def get(self, customer_id: str) -> Resident | None:
         """The customer, loaded where it is not in memory, once however many ask; None where the history has nothing."""
         resident = self._residents.get(customer_id)
-        if resident is not None:
-            return resident
-        task = self._loading.get(customer_id)
-        if task is None:
-            task = self._loading[customer_id] = self._spawn(self._load(customer_id))
-        return await asyncio.shield(task)
+        while resident is None or resident.gone:
+            task = self._loading.get(customer_id)
+            if task is None:
+                task = self._loading[customer_id] = self._spawn(self._load(customer_id))
+            resident = await asyncio.shield(task)
+            if resident is None:
+                return None
+        return resident
 
     async def append(self, customer_id: str, records: Sequence[Record]) -> Appended:
         """Adds records to the log; a model in memory knows them when this returns."""
@@ -64,6 +75,19 @@ class Customers:
             if resident is not None:
                 await self._follow(resident, appended)
         return appended
+
+    async def set(self, customer_id: str, changes: Mapping[str, float | None]) -> bool:
+        """Changes what is chosen for a customer, and rebuilds its model where that matters; says whether there is
+        one. The caller may be gone before it ends: what was begun is done."""
+        return await asyncio.shield(self._spawn(self._set(customer_id, changes)))
+
+    async def forget_record(self, customer_id: str, order_id: str) -> bool:
+        """Forgets a record, and rebuilds the model as if it had never come; says whether there was one."""
+        return await asyncio.shield(self._spawn(self._forget_record(customer_id, order_id)))
+
+    async def forget(self, customer_id: str) -> bool:
+        """Forgets a customer, in the history, in memory and on its way between them; says whether there was one."""
+        return await asyncio.shield(self._spawn(self._forget(customer_id)))
 
     async def close(self) -> None:
         """Gives up what is under way, and saves a snapshot of each model that learned since its last one."""
@@ -77,42 +101,92 @@ class Customers:
     async def _load(self, customer_id: str) -> Resident | None:
         try:
             async with self._loads:
-                built = await self._builder.from_snapshot(customer_id)
-                resident = Resident(customer_id, built.model, built.revision, built.learned)
-                async with self._lock(customer_id):
-                    await self._catch_up(resident)
-                    if not resident.model.seq:
-                        return None
-                    self._residents[customer_id] = resident
+                resident = await self._build(customer_id)
+                while customer_id in self._forgotten:
+                    self._forgotten.discard(customer_id)
+                    resident = await self._build(customer_id)
         finally:
             del self._loading[customer_id]
-        self._save_when_due(resident)
+            self._forgotten.discard(customer_id)
+        if resident is not None:
+            self._save_when_due(resident)
+        return resident
+
+    async def _build(self, customer_id: str) -> Resident | None:
+        """Builds the customer's model and makes it a resident; None for a stranger, or one that was forgotten
+        meanwhile."""
+        built = await self._builder.from_snapshot(customer_id)
+        async with self._lock(customer_id):
+            tail = await self._history.read(customer_id, built.model.seq)
+            if tail.chosen is None or customer_id in self._forgotten:
+                return None
+            settings = self._builder.settings(tail.chosen)
+            resident = Resident(customer_id, built.model, built.revision, built.learned, settings)
+            self._learned.add(customer_id, built.outcomes, revision=built.revision, since=built.since)
+            await self._learn(resident, tail.entries)
+            self._rebuild_if_changed(resident, tail.revision)
+            self._residents[customer_id] = resident
         return resident
 
     async def _follow(self, resident: Resident, appended: Appended) -> None:
         """Has the model learn what was appended. Left in the middle, the model is dropped, to be loaded again."""
         done = False
         try:
-            if appended.after == resident.model.seq:
-                await self._teacher.teach(resident.model, appended.entries)
-                resident.unsaved += len(appended.entries)
-                self._rebuild_if_corrected(resident, appended.revision)
-            else:
-                await self._catch_up(resident)
+            entries, revision = appended.entries, appended.revision
+            if appended.after != resident.model.seq:
+                tail = await self._history.read(resident.customer_id, resident.model.seq)
+                entries, revision = tail.entries, tail.revision
+            await self._learn(resident, entries)
+            self._rebuild_if_changed(resident, revision)
             done = True
         finally:
             if not done:
                 self._residents.pop(resident.customer_id, None)
         self._save_when_due(resident)
 
-    async def _catch_up(self, resident: Resident) -> None:
+    async def _learn(self, resident: Resident, entries: Sequence[LogEntry]) -> None:
         """Has the model learn what the log has beyond it. Under the customer's lock, nothing is appended meanwhile."""
-        tail = await self._history.read(resident.customer_id, resident.model.seq)
-        await self._teacher.teach(resident.model, tail.entries)
-        resident.unsaved += len(tail.entries)
-        self._rebuild_if_corrected(resident, tail.revision)
+        outcomes = await self._teacher.teach(resident.model, entries)
+        resident.unsaved += len(entries)
+        self._learned.add(resident.customer_id, outcomes, revision=resident.revision)
 
-    def _rebuild_if_corrected(self, resident: Resident, revision: int) -> None:
+    async def _set(self, customer_id: str, changes: Mapping[str, float | None]) -> bool:
+        async with self._lock(customer_id):
+            before = await self._history.load_settings(customer_id)
+            if before is None:
+                return False
+            chosen = msgspec.structs.replace(before, **changes)
+            revision = await self._history.save_settings(customer_id, chosen)
+            resident = self._residents.get(customer_id)
+            if resident is not None and revision is not None:
+                resident.settings = self._builder.settings(chosen)
+                self._rebuild_if_changed(resident, revision)
+        return True
+
+    async def _forget_record(self, customer_id: str, order_id: str) -> bool:
+        async with self._lock(customer_id):
+            async with self._given.forgetting(customer_id, order_id):
+                revision = await self._history.delete_record(customer_id, order_id)
+            resident = self._residents.get(customer_id)
+            if resident is not None and revision is not None:
+                self._rebuild_if_changed(resident, revision)
+        return revision is not None
+
+    async def _forget(self, customer_id: str) -> bool:
+        async with self._lock(customer_id):
+            async with self._given.forgetting(customer_id):
+                known = await self._history.delete_customer(customer_id)
+                resident = self._residents.pop(customer_id, None)
+            if resident is not None:
+                resident.gone = True
+                if resident.rebuild is not None:
+                    resident.rebuild.cancel()
+            if customer_id in self._loading:
+                self._forgotten.add(customer_id)
+            self._learned.drop(customer_id)
+        return known
+
+    def _rebuild_if_changed(self, resident: Resident, revision: int) -> None:
         if revision == resident.revision:
             return
         resident.stale = True
@@ -120,7 +194,7 @@ class Customers:
             resident.rebuild = self._spawn(self._rebuild(resident))
 
     async def _rebuild(self, resident: Resident) -> None:
-        """Builds the model anew until it is of the log as it stands, however many corrections come meanwhile."""
+        """Builds the model anew until it is of the log as it stands, however many changes come meanwhile."""
         failures = 0
         try:
             while resident.stale:
@@ -136,11 +210,16 @@ class Customers:
         await self._save(resident)
 
     async def _rebuild_once(self, resident: Resident) -> None:
-        """Swaps in a model built from the log. Where that was corrected meanwhile, it is newer than the one before."""
-        built = await self._builder.from_log(resident.customer_id)
-        async with self._lock(resident.customer_id):
-            tail = await self._history.read(resident.customer_id, built.model.seq)
-            await self._teacher.teach(built.model, tail.entries)
+        """Swaps in a model built from the log. Where that was changed meanwhile, it is newer than the one before."""
+        customer_id = resident.customer_id
+        built = await self._builder.from_log(customer_id)
+        async with self._lock(customer_id):
+            tail = await self._history.read(customer_id, built.model.seq)
+            outcomes = await self._teacher.teach(built.model, tail.entries)
+            if self._residents.get(customer_id) is not resident:
+                resident.stale = False
+                return
+            self._learned.add(customer_id, built.outcomes + outcomes, revision=built.revision, since=built.since)
             resident.model, resident.revision = built.model, built.revision
             resident.unsaved = built.learned + len(tail.entries)
             resident.stale = tail.revision != built.revision
@@ -152,23 +231,21 @@ class Customers:
     async def _save(self, resident: Resident) -> None:
         """Saves a snapshot; without one the next start takes longer, so a failure is only logged.
 
-        It is made in a thread: under the lock the model only predicts meanwhile, which changes nothing in it.
+        It is made in a thread: under the lock the model only predicts meanwhile, which changes nothing in it. What it
+        has learned is written before, so that no outcome is missing from what a restart finds.
         """
         async with self._lock(resident.customer_id):
             if not resident.unsaved or resident.stale or self._residents.get(resident.customer_id) is not resident:
                 return
-            data = await asyncio.to_thread(resident.model.to_bytes)
-            snapshot = Snapshot(resident.model.seq, resident.revision, data)
-            unsaved, resident.unsaved = resident.unsaved, 0
-        saved = False
-        try:
-            await self._history.save_snapshot(resident.customer_id, snapshot)
-            saved = True
-        except HistoryError as error:
-            logger.warning("no snapshot of customer %r was saved: %s", resident.customer_id, error)
-        finally:
-            if not saved:
-                resident.unsaved += unsaved
+            model = resident.model
+            data = await asyncio.to_thread(model.to_bytes)
+            snapshot = Snapshot(model.seq, resident.revision, data, model.summary().numbers())
+            try:
+                await self._learned.flush(resident.customer_id)
+                await self._history.save_snapshot(resident.customer_id, snapshot)
+                resident.unsaved = 0
+            except HistoryError as error:
+                logger.warning("no snapshot of customer %r was saved: %s", resident.customer_id, error)
 
     def _lock(self, customer_id: str) -> asyncio.Lock:
         lock = self._locks.get(customer_id)

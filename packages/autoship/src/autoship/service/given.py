@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
 from itertools import chain
 
 from autoship.domain.served import Served
 from autoship.errors import HistoryError
 from autoship.ports import History
+from autoship.service.behind import WRITTEN_EVERY_S, Behind
 
-WRITTEN_EVERY_S = 0.2
-LONGEST_PAUSE_S = 10.0
 MOST_WAITING = 50_000
 """While the history is away, the newest so many wait; the oldest are given up."""
 
@@ -28,18 +27,16 @@ class GivenOut:
 
     def __init__(self, history: History, *, every_s: float = WRITTEN_EVERY_S, most: int = MOST_WAITING) -> None:
         self._history = history
-        self._every_s = every_s
         self._most = most
         self._waiting: list[Served] = []
         self._writing: list[Served] = []
         self._turn = asyncio.Lock()
-        self._task: asyncio.Task[None] | None = None
+        self._behind = Behind("predictions given out", self.flush, lambda: bool(self._waiting), every_s=every_s)
 
     def add(self, served: Served) -> None:
         """Takes one in. Costs the answer next to nothing."""
         self._waiting.append(served)
-        if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._write_later())
+        self._behind.soon()
 
     async def flush(self) -> None:
         """Writes what waits, and returns once it is kept; raises `HistoryError`, and keeps them waiting."""
@@ -60,28 +57,22 @@ class GivenOut:
         if any((one.customer_id, one.order_id) in orders for one in chain(self._writing, self._waiting)):
             await self.flush()
 
+    @asynccontextmanager
+    async def forgetting(self, customer_id: str, order_id: str | None = None) -> AsyncIterator[None]:
+        """Nothing is written within the block; at its end, what waits of the customer, or of this order of it, is
+        given up. Left with an error, nothing is."""
+        async with self._turn:
+            yield
+            self._waiting = [
+                one
+                for one in self._waiting
+                if one.customer_id != customer_id or (order_id is not None and one.order_id != order_id)
+            ]
+
     async def close(self) -> None:
         """Writes what waits, and stops; what cannot be written is given up, and said so."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await self._behind.stop()
         try:
             await self.flush()
         except HistoryError as error:
             logger.error("%d predictions given out were not kept: %s", len(self._waiting), error)
-
-    async def _write_later(self) -> None:
-        """Writes until nothing waits any more, a moment apart."""
-        pause = self._every_s
-        try:
-            while self._waiting:
-                await asyncio.sleep(pause)
-                try:
-                    await self.flush()
-                    pause = self._every_s
-                except HistoryError as error:
-                    pause = min(2 * pause, LONGEST_PAUSE_S)
-                    logger.warning("predictions given out wait for the history: %s", error)
-        finally:
-            self._task = None

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import asyncio
 
+from autoship.domain.settings import Settings
 from autoship.learning import CustomerModel
 
 
 class Resident:
     """The model, and which past it is of.
 
-    ``revision`` is the log's, as it was when the model was built; ``stale`` says that the log was corrected since, and
+    ``revision`` is the log's, as it was when the model was built; ``stale`` says that it has changed since, and
     ``rebuild`` is what mends that. ``unsaved`` counts the entries that the model learned since its last snapshot.
+    ``settings`` are what the customer is held to, once it is rebuilt; ``gone`` says that it was forgotten.
     """
 
-    __slots__ = ("customer_id", "model", "rebuild", "revision", "stale", "unsaved")
+    __slots__ = ("customer_id", "gone", "model", "rebuild", "revision", "settings", "stale", "unsaved")
 
-    def __init__(self, customer_id: str, model: CustomerModel, revision: int, unsaved: int) -> None:
+    def __init__(self, customer_id: str, model: CustomerModel, revision: int, unsaved: int, settings: Settings) -> None:
         self.customer_id = customer_id
         self.model = model
         self.revision = revision
         self.unsaved = unsaved
+        self.settings = settings
         self.stale = False
+        self.gone = False
         self.rebuild: asyncio.Task[None] | None = None

@@ -6,6 +6,8 @@ import asyncio
 import time
 from collections.abc import Sequence
 
+import msgspec
+
 from autoship.domain.log import LogEntry
 from autoship.domain.outcome import Outcome
 from autoship.learning import CustomerModel
@@ -47,17 +49,24 @@ class Teacher:
         outcomes: list[Outcome] = []
         if not entries:
             return outcomes
-        steps = model.learn(entries)
+        steps = zip(model.learn(entries), entries, strict=True)
         learning = True
         while learning:
             async with self._turn:
                 end = time.perf_counter() + self._slice_s
                 learning = False
-                for outcome in steps:
+                for outcome, entry in steps:
                     if outcome is not None:
-                        outcomes.append(outcome)
+                        outcomes.append(_with_id(outcome, entry))
                     if time.perf_counter() >= end:
                         learning = True
                         break
                 await asyncio.sleep(0)
         return outcomes
+
+
+def _with_id(outcome: Outcome, entry: LogEntry) -> Outcome:
+    """An outcome with the id of the answer that it is about, where one was given out."""
+    if entry.judged is None or entry.judged.prediction_id is None:
+        return outcome
+    return msgspec.structs.replace(outcome, prediction_id=entry.judged.prediction_id)

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from autoship.errors import AutoshipError, InputTooLarge
 from autoship.service import Autoship
 from autoship.web.body import Disconnected, discard
-from autoship.web.customers import CustomerEndpoint
+from autoship.web.customers import CustomerEndpoint, CustomersEndpoint
 from autoship.web.docs import docs_endpoint, openapi_endpoint
 from autoship.web.health import Health, Readiness
 from autoship.web.predictions import PredictionEndpoint, PredictionsEndpoint
@@ -32,7 +32,8 @@ def application(service: Autoship) -> ASGIApp:
         Route(ONE_PREDICTION, prediction, methods=["POST"]),
         Route("/v1/predictions", PredictionsEndpoint(service), methods=["POST"]),
         Route("/v1/shipments", ShipmentsEndpoint(service), methods=["POST"]),
-        Route("/v1/customers/{customer_id:path}", CustomerEndpoint(service), methods=["GET"]),
+        Route("/v1/customers", CustomersEndpoint(service), methods=["GET"]),
+        Route("/v1/customers/{customer_id:path}", CustomerEndpoint(service)),
         Route("/healthz", Health(), methods=["GET"]),
         Route("/readyz", Readiness(service), methods=["GET"]),
         Route("/openapi.json", openapi_endpoint(), methods=["GET"]),

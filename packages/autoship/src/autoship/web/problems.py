@@ -54,3 +54,9 @@ async def send_problem(send: Send, problem: Problem, *headers: tuple[bytes, byte
     if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers = (*headers, (b"retry-after", b"%d" % RETRY_AFTER_S))
     await respond(send, msgspec.json.encode(problem), *headers, status=problem.status, media_type=MEDIA_TYPE)
+
+
+async def send_unknown_customer(send: Send, customer_id: str) -> None:
+    """Says that there is no such customer."""
+    detail = f"Nothing is known of customer {customer_id}: no order of it was sent to /v1/shipments."
+    await send_problem(send, problem_of_status(HTTPStatus.NOT_FOUND, detail))

@@ -6,18 +6,23 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from autoship.adapters.sqlite import statements
+from autoship.adapters.sqlite import customers, log, predictions
+from autoship.adapters.sqlite import outcomes as came_of
 from autoship.adapters.sqlite.errors import translate, translated
 from autoship.adapters.sqlite.lock import FileLock
 from autoship.adapters.sqlite.schema import check_place, connect, prepare
 from autoship.adapters.sqlite.writer import Writer
+from autoship.domain.log import LogEntry
+from autoship.domain.outcome import Match, Outcome
 from autoship.domain.record import Record
 from autoship.domain.served import Served
+from autoship.domain.settings import Chosen
 from autoship.errors import HistoryError
-from autoship.ports import Appended, Retention, Snapshot, Tail
+from autoship.ports import Appended, Listed, Retention, Snapshot, Tail
 
 T = TypeVar("T")
 
@@ -61,22 +66,60 @@ class SqliteHistory:
         return self._writer.trouble or self._read_trouble
 
     async def append(self, customer_id: str, records: Sequence[Record]) -> Appended:
-        return await self._write(lambda connection: statements.append(connection, customer_id, records))
+        return await self._write(lambda connection: log.append(connection, customer_id, records))
 
     async def read(self, customer_id: str, after: int = 0) -> Tail:
-        return await self._read(lambda connection: statements.read(connection, customer_id, after))
+        return await self._read(lambda connection: log.read(connection, customer_id, after))
+
+    async def find_record(self, customer_id: str, order_id: str) -> LogEntry | None:
+        return await self._read(lambda connection: log.find_record(connection, customer_id, order_id))
+
+    async def list_customers(self, after: str | None, limit: int) -> Sequence[Listed]:
+        return await self._read(lambda connection: customers.list_customers(connection, after, limit))
 
     async def load_snapshot(self, customer_id: str) -> Snapshot | None:
-        return await self._read(lambda connection: statements.load_snapshot(connection, customer_id))
+        return await self._read(lambda connection: customers.load_snapshot(connection, customer_id))
 
     async def save_snapshot(self, customer_id: str, snapshot: Snapshot) -> bool:
-        return await self._write(lambda connection: statements.save_snapshot(connection, customer_id, snapshot))
+        return await self._write(lambda connection: customers.save_snapshot(connection, customer_id, snapshot))
+
+    async def keep_outcomes(
+        self, customer_id: str, outcomes: Sequence[Outcome], *, revision: int, since: int | None = None
+    ) -> bool:
+        return await self._write(
+            lambda connection: came_of.keep_outcomes(connection, customer_id, outcomes, revision, since)
+        )
+
+    async def read_outcomes(
+        self, customer_id: str, match: Match, *, before: int | None = None, limit: int
+    ) -> Sequence[Outcome]:
+        found: list[Outcome] = []
+        ended = False
+        while not ended:
+            wanted = limit - len(found)
+            job = partial(came_of.read_outcomes, customer_id=customer_id, match=match, before=before, limit=wanted)
+            part, before = await self._read(job)
+            found += part
+            ended = before is None
+        return found
 
     async def keep_predictions(self, served: Sequence[Served]) -> None:
-        await self._write(lambda connection: statements.keep_predictions(connection, served, self._retention))
+        await self._write(lambda connection: predictions.keep_predictions(connection, served, self._retention))
 
-    async def find_predictions(self, customer_id: str, order_id: str) -> Sequence[Served]:
-        return await self._read(lambda connection: statements.find_predictions(connection, customer_id, order_id))
+    async def find_answer(self, customer_id: str, order_id: str) -> Served | None:
+        return await self._read(lambda connection: predictions.find_answer(connection, customer_id, order_id))
+
+    async def load_settings(self, customer_id: str) -> Chosen | None:
+        return await self._read(lambda connection: customers.load_settings(connection, customer_id))
+
+    async def save_settings(self, customer_id: str, chosen: Chosen) -> int | None:
+        return await self._write(lambda connection: customers.save_settings(connection, customer_id, chosen))
+
+    async def delete_customer(self, customer_id: str) -> bool:
+        return await self._write(lambda connection: customers.delete_customer(connection, customer_id), wipe=True)
+
+    async def delete_record(self, customer_id: str, order_id: str) -> int | None:
+        return await self._write(lambda connection: log.delete_record(connection, customer_id, order_id), wipe=True)
 
     async def close(self) -> None:
         await asyncio.to_thread(self._close)
@@ -91,8 +134,8 @@ class SqliteHistory:
         finally:
             self._lock.release()
 
-    async def _write(self, job: Callable[[sqlite3.Connection], T]) -> T:
-        return await asyncio.wrap_future(self._writer.submit(job))
+    async def _write(self, job: Callable[[sqlite3.Connection], T], *, wipe: bool = False) -> T:
+        return await asyncio.wrap_future(self._writer.submit(job, wipe=wipe))
 
     async def _read(self, job: Callable[[sqlite3.Connection], T]) -> T:
         try:

@@ -8,7 +8,7 @@ from pathlib import Path
 from autoship.adapters.sqlite.errors import translated
 from autoship.errors import HistoryUnusable
 
-VERSION = 1
+VERSION = 2
 APPLICATION_ID = int.from_bytes(b"ship")
 """Marks the file as autoship's, as SQLite's documentation of ``application_id`` proposes."""
 
@@ -17,14 +17,25 @@ CREATE TABLE customers (
     id INTEGER PRIMARY KEY,
     customer_id TEXT NOT NULL UNIQUE,
     last_seq INTEGER NOT NULL,          -- the highest seq ever given: none is given twice
-    revision INTEGER NOT NULL           -- rises with each correction
+    revision INTEGER NOT NULL,
+    orders INTEGER NOT NULL,            -- in the log
+    until INTEGER,                      -- the newest known_at in the log
+    max_error REAL,                     -- as somebody set it for this customer
+    audit REAL
 ) STRICT;
+
+CREATE TABLE revisions (
+    first INTEGER NOT NULL              -- of a new customer: above all that a deleted one had
+) STRICT;
+INSERT INTO revisions VALUES (0);
 
 CREATE TABLE log (
     place INTEGER PRIMARY KEY,          -- customers.id << 32 | seq: one customer's entries lie together, in order
     customer INTEGER NOT NULL,
     order_id TEXT NOT NULL,
+    batch_after INTEGER NOT NULL,
     foreseen_after INTEGER NOT NULL,
+    known_at INTEGER NOT NULL,          -- times are in microseconds since 1970, UTC
     judged BLOB,
     record BLOB NOT NULL
 ) STRICT;
@@ -34,17 +45,29 @@ CREATE TABLE snapshots (
     customer INTEGER PRIMARY KEY,
     seq INTEGER NOT NULL,
     revision INTEGER NOT NULL,
+    predicted INTEGER NOT NULL,
+    right INTEGER NOT NULL,
+    approved INTEGER NOT NULL,
+    approved_wrong INTEGER NOT NULL,
+    approving INTEGER NOT NULL,
     data BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE outcomes (
+    place INTEGER PRIMARY KEY,          -- that of the record in the log
+    known_at INTEGER NOT NULL,
+    approved INTEGER NOT NULL,
+    right INTEGER NOT NULL,
+    outcome BLOB NOT NULL
 ) STRICT;
 
 CREATE TABLE predictions (
     n INTEGER PRIMARY KEY AUTOINCREMENT,
     customer INTEGER NOT NULL,
     order_id TEXT NOT NULL,
-    served_at INTEGER NOT NULL,         -- microseconds since 1970, UTC
-    prediction_id TEXT NOT NULL,
-    confidence REAL NOT NULL,
-    judged BLOB NOT NULL
+    served_at INTEGER NOT NULL,
+    judged BLOB NOT NULL,
+    answer BLOB NOT NULL
 ) STRICT;
 CREATE INDEX predictions_orders ON predictions (customer, order_id, served_at);
 """
@@ -54,12 +77,14 @@ def connect(path: Path, *, busy_timeout_s: float) -> sqlite3.Connection:
     """A connection that acknowledges only what is on the disk.
 
     Write-ahead logging with ``synchronous = FULL`` syncs the log at each commit, so that a commit survives the loss of
-    power (https://www.sqlite.org/pragma.html#pragma_synchronous).
+    power (https://www.sqlite.org/pragma.html#pragma_synchronous). With ``secure_delete`` what is deleted is written
+    over with zeros, so that nothing of a forgotten customer stays in the file.
     """
     connection = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA secure_delete = ON")
         connection.execute("PRAGMA journal_size_limit = 67108864")
         connection.execute("PRAGMA cache_size = -65536")
     except sqlite3.Error:
@@ -88,6 +113,11 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
         if version > VERSION:
             raise HistoryUnusable(
                 f"{path}: was written by a newer autoship (format {version}, this one reads {VERSION}): upgrade it"
+            )
+        if not empty and version < VERSION:
+            raise HistoryUnusable(
+                f"{path}: was written by an older autoship (format {version}, this one reads {VERSION}): import the "
+                "orders into a new file"
             )
         if empty:
             connection.executescript(

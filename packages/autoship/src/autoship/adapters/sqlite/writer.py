@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import sqlite3
 import threading
@@ -13,9 +14,11 @@ from autoship.adapters.sqlite.errors import translate
 from autoship.errors import HistoryUnavailable
 
 T = TypeVar("T")
-Job: TypeAlias = "tuple[Callable[[sqlite3.Connection], Any], Future[Any]]"
+Job: TypeAlias = "tuple[Callable[[sqlite3.Connection], Any], Future[Any], bool]"
 
 LARGEST_GROUP = 256
+
+logger = logging.getLogger(__name__)
 
 
 class Writer:
@@ -34,13 +37,16 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="autoship-history", daemon=True)
         self._thread.start()
 
-    def submit(self, job: Callable[[sqlite3.Connection], T]) -> Future[T]:
-        """Runs ``job`` within a transaction; its future raises `HistoryError` for each of the driver's errors."""
+    def submit(self, job: Callable[[sqlite3.Connection], T], *, wipe: bool = False) -> Future[T]:
+        """Runs ``job`` within a transaction; its future raises `HistoryError` for each of the driver's errors.
+
+        With ``wipe``, the write-ahead log is emptied afterwards: what was deleted is still in there.
+        """
         future: Future[T] = Future()
         if self._closed:
             future.set_exception(HistoryUnavailable(f"{self._path}: is closed"))
         else:
-            self._jobs.put((job, future))
+            self._jobs.put((job, future, wipe))
         return future
 
     def close(self) -> None:
@@ -67,22 +73,31 @@ class Writer:
     def _commit(self, group: list[Job]) -> None:
         try:
             self._connection.execute("BEGIN IMMEDIATE")
-            outcomes = [self._outcome(job) for job, _ in group]
+            outcomes = [self._outcome(job) for job, _, _ in group]
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             self._roll_back()
             failure = translate(error, self._path)
             failure.__cause__ = error
             self.trouble = str(failure)
-            for _, future in group:
+            for _, future, _ in group:
                 future.set_exception(failure)
             return
         self.trouble = None
-        for (_, future), (result, fault) in zip(group, outcomes, strict=True):
+        if any(wipe for _, _, wipe in group):
+            self._wipe()
+        for (_, future, _), (result, fault) in zip(group, outcomes, strict=True):
             if fault is None:
                 future.set_result(result)
             else:
                 future.set_exception(fault)
+
+    def _wipe(self) -> None:
+        """Empties the write-ahead log. Where that fails, the next time does it: what was committed stands."""
+        try:
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except sqlite3.Error as error:
+            logger.warning("%s: deleted, but not yet written over: %s", self._path, error)
 
     def _outcome(self, job: Callable[[sqlite3.Connection], Any]) -> tuple[Any, Exception | None]:
         """A job's result, or what is wrong with the job itself. What is wrong with the file fails the whole group."""
