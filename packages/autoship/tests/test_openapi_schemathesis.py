@@ -15,7 +15,7 @@ import pytest
 BIN = Path(sys.executable).parent
 CONFIGURED = Path(__file__).parent / "schemathesis"
 KEPT = Path(__file__).parents[3] / "docs" / "reference" / "openapi.json"
-EXAMPLES = os.environ.get("EXAMPLES", "40")
+EXAMPLES = os.environ.get("EXAMPLES", "25")
 """Calls made up for each operation. With more of them it takes longer than a test should: EXAMPLES=1000 make test …"""
 
 

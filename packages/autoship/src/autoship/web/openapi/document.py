@@ -79,6 +79,9 @@ def _reply(reply: Reply) -> Document:
         described["headers"] = {name: _header(header) for name, header in reply.headers.items()}
     if reply.forms:
         described["content"] = _content(reply.forms)
+    if reply.links:
+        links = {name: {"operationId": name, "parameters": given} for name, given in reply.links.items()}
+        described["links"] = links
     return described
 
 

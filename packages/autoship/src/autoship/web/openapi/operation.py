@@ -11,6 +11,7 @@ Schema: TypeAlias = dict[str, Any]
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
+CSV = "text/csv"
 PROBLEM = "application/problem+json"
 
 
@@ -41,12 +42,16 @@ class Header(msgspec.Struct, frozen=True):
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """What is answered with one status, in one of ``forms``; none of them where there is no body."""
+    """What is answered with one status, in one of ``forms``; none of them where there is no body.
+
+    ``links`` are the calls that go on from here, by name, with their parameters as runtime expressions.
+    """
 
     status: int
     description: str
     forms: tuple[Form, ...] = ()
     headers: dict[str, Header] = {}
+    links: dict[str, dict[str, str]] = {}
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):

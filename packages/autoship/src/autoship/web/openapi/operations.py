@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from autoship.web.customers import CUSTOMERS, MOST_CUSTOMERS, SETTINGS_LIMIT
 from autoship.web.openapi import examples
-from autoship.web.openapi.operation import JSON, NDJSON, Form, Header, Operation, Parameter, Reply, Schema
+from autoship.web.openapi.operation import CSV, JSON, NDJSON, Form, Header, Operation, Parameter, Reply, Schema
 from autoship.web.openapi.replies import answered, history_away, invalid, stranger, too_large
 from autoship.web.openapi.schemas import ref
+from autoship.web.outcomes import FORMATS, MOST, MOST_FIELDS, PAGE
 from autoship.web.predictions import MANY_LIMIT, MOST_ORDERS, ONE_LIMIT
 from autoship.web.shipments import ARRAY_LIMIT, LONGEST_LINE
 
 MIB = 2**20
+TEXT: Schema = {"type": "string", "minLength": 1}
+FLAG: Schema = {"type": "boolean"}
 CUSTOMER = Parameter("customer_id", "path", ref("CustomerId"), "The customer.", "acme")
 ETAG = Header({"type": "string"}, "Names this version of the document.")
+THE_FIRST = {"customer_id": "$request.body#/0/customer_id"}
+NO_CUSTOMER_ID = invalid("customer_id", 'must not contain "/" and must not be "." or ".."')
+NO_CUSTOMER = stranger("Nothing is known of customer stranger: no order of it was sent to /v1/shipments.")
+
+
+def _limit(usual: int, most: int) -> Schema:
+    """How many, from 1."""
+    return {"type": "integer", "minimum": 1, "maximum": most, "default": usual}
 
 
 def _object(**fields: Schema) -> Schema:
@@ -44,6 +56,10 @@ something again is always safe.""",
             answered(
                 "Taken in.",
                 ref("Intake"),
+                links={
+                    **dict.fromkeys(("readCustomer", "readPredictions", "changeCustomer", "forgetCustomer"), THE_FIRST),
+                    "forgetRecord": {**THE_FIRST, "order_id": "$request.body#/0/order_id"},
+                },
                 array=examples.TAKEN_IN,
                 lines=examples.LINES_TAKEN_IN,
                 rejected=examples.ONE_REJECTED,
@@ -100,6 +116,23 @@ and the status is 200. The body has at most {MANY_LIMIT // MIB} MiB.""",
     ),
     Operation(
         method="GET",
+        path="/v1/customers",
+        name="listCustomers",
+        tag="Customers",
+        summary="List the customers",
+        description="Ordered by id. The counts of a customer are those of its last snapshot, or newer.",
+        parameters=(
+            Parameter("after", "query", TEXT, "Only those with an id after this one, by code point."),
+            Parameter("limit", "query", _limit(CUSTOMERS, MOST_CUSTOMERS), "At most so many."),
+        ),
+        replies=(
+            answered("The customers.", ref("CustomerPage"), customers=examples.CUSTOMERS),
+            invalid("limit", f"is a whole number from 1 to {MOST_CUSTOMERS:,}"),
+            history_away(),
+        ),
+    ),
+    Operation(
+        method="GET",
         path="/v1/customers/{customer_id}",
         name="readCustomer",
         tag="Customers",
@@ -108,10 +141,93 @@ and the status is 200. The body has at most {MANY_LIMIT // MIB} MiB.""",
         parameters=(CUSTOMER,),
         replies=(
             answered("The customer.", ref("Customer"), customer=examples.CUSTOMER),
-            invalid("customer_id", 'must not contain "/" and must not be "." or ".."'),
-            stranger("Nothing is known of customer stranger: no order of it was sent to /v1/shipments."),
+            NO_CUSTOMER_ID,
+            NO_CUSTOMER,
             history_away(),
         ),
+    ),
+    Operation(
+        method="GET",
+        path="/v1/customers/{customer_id}/predictions",
+        name="readPredictions",
+        tag="Customers",
+        summary="Compare predictions with what was shipped",
+        description=f"""For each order, the last prediction before it shipped, or, where nobody asked for one, the one
+that would have been given; the newest first. Without `format`, a page of them; as `ndjson` or `csv`, a file of all that
+fit, or of `limit` of them, streamed. Choices with more than {MOST_FIELDS} different fields have no room in `csv`. A
+stream that cannot be finished is cut, so that it does not pass for a whole one.""",
+        parameters=(
+            CUSTOMER,
+            Parameter("field", "query", TEXT, "A field of the choice, for `shipped`, `predicted` and `right`."),
+            Parameter("shipped", "query", TEXT, "What was shipped: the value of `field`, or of any field without it."),
+            Parameter("predicted", "query", TEXT, "What was predicted, likewise."),
+            Parameter("right", "query", FLAG, "Whether `field`, or the whole choice without it, was right."),
+            Parameter("approved", "query", FLAG, "Whether it was approved."),
+            Parameter("since", "query", ref("GivenTime"), "Only what became known then or later."),
+            Parameter("until", "query", ref("GivenTime"), "Only what became known before."),
+            Parameter("cursor", "query", ref("Cursor"), "Where to go on: what `next` said."),
+            Parameter("limit", "query", _limit(PAGE, MOST), "At most so many. A file has all, if this is absent."),
+            Parameter("format", "query", {"type": "string", "enum": [*FORMATS], "default": "json"}, "The form."),
+        ),
+        replies=(
+            Reply(
+                200,
+                "The predictions.",
+                (
+                    Form(JSON, ref("Page"), {"page": examples.COMPARED}),
+                    Form(NDJSON, {"type": "string", "description": "One prediction a line."}, {}),
+                    Form(CSV, {"type": "string", "description": "RFC 4180, with a line of names."}, {}),
+                ),
+                {"Content-Disposition": Header({"type": "string"}, "The name of a file.", required=False)},
+            ),
+            invalid("right", "is true or false"),
+            NO_CUSTOMER,
+            history_away(),
+        ),
+    ),
+    Operation(
+        method="PATCH",
+        path="/v1/customers/{customer_id}",
+        name="changeCustomer",
+        tag="Customers",
+        summary="Change what a customer's predictions are held to",
+        description="""What was learned stays. A change leads to one rebuild of the customer's model in the background;
+until it is done, predictions have `"degraded": ["rebuilding"]`.""",
+        parameters=(CUSTOMER,),
+        body=(Form(JSON, ref("Chosen"), {"audit": examples.CHOSEN}),),
+        replies=(
+            answered("The customer, as it is now.", ref("Customer"), audit=examples.CHANGED),
+            invalid("max_eror", "is not known: did you mean max_error?"),
+            NO_CUSTOMER,
+            too_large(None, f"the body has more than {SETTINGS_LIMIT:,} bytes: send it in parts"),
+            history_away(),
+        ),
+    ),
+    Operation(
+        method="DELETE",
+        path="/v1/customers/{customer_id}/shipments/{order_id}",
+        name="forgetRecord",
+        tag="Customers",
+        summary="Forget one record",
+        description="""The record, its predictions and what came of them. The customer's model is rebuilt in the
+background, as if the record had never come.""",
+        parameters=(CUSTOMER, Parameter("order_id", "path", ref("OrderId"), "The order.", "1002")),
+        replies=(
+            Reply(204, "Forgotten."),
+            NO_CUSTOMER_ID,
+            stranger("Customer acme has no record of order 999."),
+            history_away(),
+        ),
+    ),
+    Operation(
+        method="DELETE",
+        path="/v1/customers/{customer_id}",
+        name="forgetCustomer",
+        tag="Customers",
+        summary="Forget a customer",
+        description="Everything of it, everywhere: records, predictions, what was learned, settings.",
+        parameters=(CUSTOMER,),
+        replies=(Reply(204, "Forgotten."), NO_CUSTOMER_ID, NO_CUSTOMER, history_away()),
     ),
     Operation(
         method="GET",

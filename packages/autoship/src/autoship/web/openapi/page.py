@@ -91,7 +91,6 @@ def _call(method: str, path: str, call: Part) -> Markup:
         element("h4", "Answers"),
         [_reply(status, reply) for status, reply in call["responses"].items()],
         id=anchor,
-        aria_label=f"{method} {path}",
     )
 
 
@@ -145,7 +144,6 @@ def _shape(name: str, schema: Part) -> Markup:
         element("dl", rows) if rows else element("p", kind(schema)),
         element("p", "No other fields.") if schema.get("additionalProperties") is False else None,
         id=name,
-        aria_label=name,
     )
 
 

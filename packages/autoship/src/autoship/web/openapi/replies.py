@@ -13,9 +13,11 @@ from autoship.web.openapi.schemas import ref
 from autoship.web.problems import RETRY_AFTER_S, Problem, problem_of, problem_of_status
 
 
-def answered(description: str, schema: Schema, **examples: Any) -> Reply:
+def answered(
+    description: str, schema: Schema, *, links: dict[str, dict[str, str]] | None = None, **examples: Any
+) -> Reply:
     """200, in JSON."""
-    return Reply(200, description, (Form(JSON, schema, examples),))
+    return Reply(200, description, (Form(JSON, schema, examples),), links=links or {})
 
 
 def invalid(field: str | None, problem: str) -> Reply:

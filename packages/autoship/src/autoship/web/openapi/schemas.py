@@ -22,11 +22,15 @@ from autoship.domain.record import (
     Record,
 )
 from autoship.domain.request import PredictionRequest
+from autoship.domain.settings import Chosen, Settings
 from autoship.domain.summary import Summary
+from autoship.learning.approval import LEAST_ERROR, MOST_ERROR
 from autoship.service.answer import Answer
 from autoship.service.autoship import HISTORY_AWAY, REBUILDING
 from autoship.service.intake import MOST_REJECTED, Intake
+from autoship.service.told import CustomerPage
 from autoship.web.openapi.operation import Schema
+from autoship.web.outcomes import Page
 from autoship.web.predictions import Spoilt
 from autoship.web.problems import Problem
 
@@ -71,6 +75,11 @@ BASIC: dict[str, Schema] = {
         "format": "date-time",
         "pattern": rf"^(19[789]\d|2[01]\d\d)-\d\d-\d\dT{HOUR}:[0-5]\d:[0-5]\d(\.\d+)?(Z|[+-]{HOUR}:[0-5]\d)$",
     },
+    "Cursor": {
+        "description": "Where to go on.",
+        "type": "string",
+        "pattern": "^([1-9][0-9]{0,8}|[1-3][0-9]{9})$",
+    },
     "Number": {
         "description": "What needs more than 64 bits is sent as a string.",
         "type": "number",
@@ -98,10 +107,10 @@ BASIC: dict[str, Schema] = {
     ),
 }
 
-TYPES = (Record, PredictionRequest, Intake, Answer, Summary, Spoilt, Problem)
+TYPES = (Record, PredictionRequest, Chosen, Intake, Answer, Spoilt, CustomerPage, Summary, Settings, Page, Problem)
 OMITTING = frozenset({"Problem"})
 """What leaves out a field rather than say null."""
-CLOSED = frozenset({"Record", "PredictionRequest"})
+CLOSED = frozenset({"Record", "PredictionRequest", "Chosen"})
 """What is refused with a field that is not known."""
 
 DESCRIPTIONS = {
@@ -116,6 +125,12 @@ DESCRIPTIONS = {
     "Reason": "Why an order is not approved.",
     "Summary": "What was learned of a customer.",
     "Recent": "The counts over the newest 1,000 predictions whose outcome somebody saw.",
+    "Chosen": "Settings that are to be changed. What is left out stays as it is.",
+    "Settings": "What the customer's predictions are held to.",
+    "CustomerPage": "Some customers, ordered by their ids.",
+    "ListedCustomer": "A customer, in short. Counts are null where no model of it has been made yet.",
+    "Page": "Some predictions, the newest first.",
+    "Compared": "A prediction beside what was shipped.",
     "Spoilt": "An order that cannot be predicted, in its place.",
     "Problem": "What went wrong (RFC 9457).",
 }
@@ -182,6 +197,33 @@ FIELDS: dict[str, tuple[Schema, str]] = {
     "outcomes_needed": (COUNT, "How many outcomes are needed at least before approving."),
     "outcomes_seen": (COUNT, "How many outcomes have come in since the last alarm."),
     "warnings": ({}, "Sentences, such as which field of `shipment` is no choice."),
+    "ListedCustomer.approved": (COUNT, "How many of those had been approved."),
+    "customers": ({}, "The customers."),
+    "CustomerPage.next": (ref("CustomerId"), "Where the others begin, for `after`; null where there are none."),
+    "predictions": ({}, "The predictions."),
+    "Page.next": (ref("Cursor"), "Where the others begin, for `cursor`; null where there are none."),
+    "Compared.prediction_id": ({"type": "string"}, "The prediction's own name; null where nobody was told it before."),
+    "Compared.ordered_at": (ref("Time"), "When the order was placed."),
+    "known_at": (ref("Time"), "When the choice became known: `shipped_at`, or a day after the order."),
+    "Compared.predicted": (ref("Shipment"), "The choice that was predicted."),
+    "Compared.right": ({"type": "boolean"}, "Whether all of it was right."),
+    "wrong_fields": ({}, "The fields of the choice that were not."),
+    "served": (
+        {"type": "boolean"},
+        "Whether it was given out before the order shipped; if not, it was made when the record came in, from what had "
+        "been known at its `ordered_at`.",
+    ),
+    "max_error": (
+        {"type": "number", "minimum": LEAST_ERROR, "maximum": MOST_ERROR},
+        "At most this share of what is approved is wrong.",
+    ),
+    "audit": (SHARE, "This share of what could be approved is held back for a person."),
+    "Chosen.max_error": (
+        {"type": "number", "minimum": LEAST_ERROR, "maximum": MOST_ERROR},
+        "At most this share of what is approved is to be wrong; null puts the default back.",
+    ),
+    "Chosen.audit": (SHARE, "This share of what could be approved is to be held back; null puts the default back."),
+    "settings": (ref("Settings"), "What its predictions are held to."),
     "Spoilt.error": ({}, "What is wrong with it."),
     "type": ({"type": "string", "format": "uri"}, "The kind of problem: `about:blank` where its status says it all."),
     "title": ({"type": "string"}, "The kind in words."),
@@ -234,6 +276,7 @@ def _customer(summary: Schema) -> Schema:
     fields = {
         "customer_id": _field("Customer", "customer_id", {"type": "string"}),
         **summary["properties"],
+        "settings": _field("Customer", "settings", {}),
         "degraded": _field("Customer", "degraded", {"type": "array"}),
     }
     return {**summary, "properties": fields, "required": [*fields]}
