@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoship.learning.flatten import field_of
+from autoship.learning.kernel import earlier
 
 Paths: TypeAlias = tuple[str, ...]
 
@@ -107,8 +108,8 @@ class _Search:
         self.known.update(tuple(sorted(paths)) for paths in fresh)
         contexts = np.stack([self._hashed(paths) for paths in fresh])
         self.names.extend(fresh)
-        self.seen.extend(_earlier(contexts))
-        self.same.extend(_earlier((contexts ^ self.choices) * np.uint32(0x85EBCA6B)))
+        self.seen.extend(earlier(contexts))
+        self.same.extend(earlier((contexts ^ self.choices) * np.uint32(0x85EBCA6B)))
 
     def _hashed(self, paths: Paths) -> NDArray[np.uint32]:
         """One number for each order's values at these paths. Equal values give equal numbers; the rare clash of
@@ -123,18 +124,3 @@ class _Search:
         seen, same = np.stack(self.seen), np.stack(self.same)
         gains: NDArray[np.float32] = np.log((same + SMOOTHING * self.given) / ((seen + SMOOTHING) * self.given)).sum(1)
         return gains
-
-
-def _earlier(numbers: NDArray[np.uint32]) -> NDArray[np.float32]:
-    """For each position in each row, how many earlier positions of the row hold the same number."""
-    order = (numbers & np.uint32(0xFFFF)).astype(np.uint16).argsort(axis=1, kind="stable")
-    upper = np.take_along_axis((numbers >> np.uint32(16)).astype(np.uint16), order, axis=1)
-    order = np.take_along_axis(order, upper.argsort(axis=1, kind="stable"), axis=1)
-    ranked = np.take_along_axis(numbers, order, axis=1)
-    place = np.arange(numbers.shape[1], dtype=np.int32)
-    first = np.zeros(numbers.shape, np.int32)
-    first[:, 1:] = np.where(ranked[:, 1:] != ranked[:, :-1], place[1:], 0)
-    ranks = place - np.maximum.accumulate(first, axis=1)
-    earlier = np.empty(numbers.shape, np.float32)
-    np.put_along_axis(earlier, order, ranks.astype(np.float32), axis=1)
-    return earlier

@@ -64,49 +64,58 @@ class Contexts:
         yield from self.bags.values()
         yield from self.combined
 
-    def find(self, flat: Flat) -> tuple[Indices, Indices, list[Key]]:
+    def find(self, flat: Flat) -> tuple[list[int], list[int], list[Key]]:
         """The known contexts of an order: their rows, their keys' indices, and their keys. In the order of the keys,
         whatever the order of the fields."""
+        keys, contexts = self._contexts(flat)
         rows: list[int] = []
+        indices: list[int] = []
         found: list[Key] = []
-        for key, context in self._contexts(flat):
-            row = key.rows.get(context)
+        for place, key in enumerate(keys):
+            row = key.rows.get(contexts[place])
             if row is not None:
                 rows.append(row)
+                indices.append(key.index)
                 found.append(key)
-        return np.array(rows, np.intp), np.array([key.index for key in found], np.intp), found
+        return rows, indices, found
 
-    def enter(self, flat: Flat) -> tuple[Indices, Indices]:
+    def enter(self, flat: Flat) -> tuple[list[int], list[int]]:
         """The contexts of an order that is to be learned, with rows for new ones."""
         self._make_keys(flat)
-        listed = self._contexts(flat)[: self.table.max_rows // 2]
-        if self.table.rows + len(listed) > self.table.max_rows:
+        keys, contexts = self._contexts(flat)
+        del keys[self.table.max_rows // 2 :]
+        if self.table.rows + len(keys) > self.table.max_rows:
             self.forget_stale()
         rows: list[int] = []
-        add_row = self.table.add_row
-        for key, context in listed:
-            row = key.rows.get(context)
+        indices: list[int] = []
+        for place, key in enumerate(keys):
+            row = key.rows.get(contexts[place])
             if row is None:
-                row = key.rows[context] = add_row()
+                row = key.rows[contexts[place]] = self.table.add_row()
             rows.append(row)
-        return np.array(rows, np.intp), np.array([key.index for key, _ in listed], np.intp)
+            indices.append(key.index)
+        return rows, indices
 
-    def _contexts(self, flat: Flat) -> list[tuple[Key, Context]]:
-        values = flat.values
-        get = values.get
-        listed: list[tuple[Key, Context]] = [(self.everything, ())]
+    def _contexts(self, flat: Flat) -> tuple[list[Key], list[Context]]:
+        """An order's contexts, known or not: the keys, and parallel to them the values."""
+        values, bags = flat
+        keys: list[Key] = [self.everything]
+        contexts: list[Context] = [()]
         if not self.whole.resting:
-            listed.append((self.whole, whole_of(values)))
-        listed += [(key, values[path]) for path, key in self.awake if path in values]
-        bags = self.bags
-        listed += [(bags[path], member) for path, member in flat.bags if path in bags]
+            keys.append(self.whole)
+            contexts.append(whole_of(values))
+        for path, key in self.awake:
+            if path in values:
+                keys.append(key)
+                contexts.append(values[path])
+        for path, member in bags:
+            if path in self.bags:
+                keys.append(self.bags[path])
+                contexts.append(member)
         for key in self.combined:
-            paths = key.paths
-            if len(paths) == 2:
-                listed.append((key, (get(paths[0]), get(paths[1]))))
-            else:
-                listed.append((key, tuple([get(path) for path in paths])))
-        return listed
+            keys.append(key)
+            contexts.append(tuple([values.get(path) for path in key.paths]))
+        return keys, contexts
 
     def _make_keys(self, flat: Flat) -> None:
         """A key for each new path; for a bag only once it holds several members, since before that it tells nothing

@@ -36,6 +36,7 @@ MAX_ELEMENTS = 24
 MAX_WORDS = 32
 MAX_TEXT = 120
 PREFIX_LENGTH = 3
+MAX_PATHS = 10_000
 
 _WORD = re.compile(r"[^\W_]+")
 _QUARTERS = (2**-0.75, 2**-0.5, 2**-0.25)
@@ -50,58 +51,109 @@ class Flat(NamedTuple):
     bags: list[tuple[str, Value]]
 
 
+class _Path:
+    """A place in orders: its path and those of its views, made once; ``stem``, which the paths of the places below it
+    begin with; and these places by name."""
+
+    __slots__ = ("below", "count", "elements", "octave", "path", "prefix", "quarter", "stem", "words")
+
+    def __init__(self, path: str, stem: str) -> None:
+        self.path = path
+        self.stem = stem
+        self.octave, self.quarter = path + OCTAVE, path + QUARTER
+        self.prefix, self.words, self.count = path + PREFIX, path + WORDS, path + COUNT
+        self.below: dict[str, _Path] = {}
+        self.elements: _Path | None = None
+
+
+class _Paths:
+    """The places that were met lately. Forgets all of them where there are more than `MAX_PATHS`."""
+
+    def __init__(self) -> None:
+        self._top = _Path("", "")
+        self._made = 0
+
+    def top(self) -> _Path:
+        """The order itself."""
+        if self._made > MAX_PATHS:
+            self._top, self._made = _Path("", ""), 0
+        return self._top
+
+    def below(self, at: _Path, name: str) -> _Path:
+        """The place of a field in an object; to be asked for where ``at.below`` does not have it yet."""
+        self._made += 1
+        path = at.stem + name[:MAX_TEXT]
+        made = at.below[name] = _Path(path, path + ".")
+        return made
+
+    def elements(self, at: _Path) -> _Path:
+        """The place of a list's elements."""
+        if at.elements is None:
+            self._made += 1
+            at.elements = _Path(at.path + "[]", at.path + "[].")
+        return at.elements
+
+
+_paths = _Paths()
+_Bags: TypeAlias = dict[tuple[str, Value], None]
+_Lists: TypeAlias = dict[str, tuple[_Path, list[Value]]]
+
+
 def flatten(order: Order, ordered_at: datetime) -> Flat:
     """An order as values and bags."""
     values: dict[str, Value] = {}
-    bags: dict[tuple[str, Value], None] = {}
-    lists: dict[str, list[Value]] = {}
-    _collect(order, "", values, bags, lists)
-    for path, leaves in lists.items():
-        _add_list(path, leaves, values, bags)
+    bags: _Bags = {}
+    lists: _Lists = {}
+    _collect(order, _paths.top(), values, bags, lists)
+    for path, (at, leaves) in lists.items():
+        _add_list(path, at, leaves, values, bags)
     values[WEEKDAY] = ordered_at.weekday()
     return Flat(values, list(bags))
 
 
-def _collect(
-    order: Order,
-    prefix: str,
-    values: dict[str, Value],
-    bags: dict[tuple[str, Value], None],
-    lists: dict[str, list[Value]],
-) -> None:
+def _collect(order: Order, above: _Path, values: dict[str, Value], bags: _Bags, lists: _Lists) -> None:
     """Single leaves into ``values``, those in lists into ``lists``; stops after `MAX_LEAVES` values or nodes of
     lists."""
+    below = above.below
     for name, node in order.items():
-        path = prefix + (name if len(name) <= MAX_TEXT else name[:MAX_TEXT])
+        at = below.get(name) or _paths.below(above, name)
         kind = type(node)
         if kind is str:
-            _add_text(path, node, values, bags)
+            _add_text(at, node, values, bags)
         elif kind is int or kind is float:
-            _add_number(path, node, values)
+            _add_number(at, node, values)
         elif kind is dict:
-            _collect(node, path + ".", values, bags, lists)
+            _collect(node, at, values, bags, lists)
         elif kind is list:
-            _collect_list(node, path, lists)
+            _collect_list(node, at, lists)
         else:
-            values[path] = _leaf(node)
+            values[at.path] = _leaf(node)
         if len(values) >= MAX_LEAVES:
             return
 
 
-def _collect_list(nodes: list[object], path: str, lists: dict[str, list[Value]]) -> None:
-    lists.setdefault(path + COUNT, []).append(len(nodes))
-    path += "[]"
-    queue: list[tuple[str, object]] = [(path, node) for node in nodes[:MAX_LEAVES]]
-    for seen, (at, node) in enumerate(queue):
+def _collect_list(nodes: list[object], at: _Path, lists: _Lists) -> None:
+    _list(lists, at.count, at).append(len(nodes))
+    elements = _paths.elements(at)
+    queue: list[tuple[_Path, object]] = [(elements, node) for node in nodes[:MAX_LEAVES]]
+    for seen, (place, node) in enumerate(queue):
         if seen >= MAX_LEAVES:
             return
         if isinstance(node, dict):
-            queue.extend([(f"{at}.{name[:MAX_TEXT]}", child) for name, child in node.items()])
+            queue += [(place.below.get(name) or _paths.below(place, name), child) for name, child in node.items()]
         elif isinstance(node, list):
-            lists.setdefault(at + COUNT, []).append(len(node))
-            queue.extend([(at + "[]", child) for child in node[:MAX_LEAVES]])
+            _list(lists, place.count, place).append(len(node))
+            inner = _paths.elements(place)
+            queue += [(inner, child) for child in node[:MAX_LEAVES]]
         else:
-            lists.setdefault(at, []).append(_leaf(node))
+            _list(lists, place.path, place).append(_leaf(node))
+
+
+def _list(lists: _Lists, path: str, at: _Path) -> list[Value]:
+    found = lists.get(path)
+    if found is None:
+        found = lists[path] = (at, [])
+    return found[1]
 
 
 def _leaf(node: object) -> Value:
@@ -114,22 +166,24 @@ def _leaf(node: object) -> Value:
     return None
 
 
-def _add_list(path: str, leaves: list[Value], values: dict[str, Value], bags: dict[tuple[str, Value], None]) -> None:
-    """A list's one member as a single value, its several as a set in one word; and each of them into the bag."""
+def _add_list(path: str, at: _Path, leaves: list[Value], values: dict[str, Value], bags: _Bags) -> None:
+    """A list's one member as a single value, its several as a set in one word; and each of them into the bag. ``path``
+    is the list's own, or that of its lengths."""
     if len(values) >= MAX_LEAVES:
         return
-    if path.endswith(COUNT) and len(leaves) == 1:
+    lengths = path.endswith(COUNT)
+    if lengths and len(leaves) == 1:
         values[path] = leaves[0]
         return
     if len(leaves) == 1 or len(members := sorted(set(leaves), key=_order)[:MAX_ELEMENTS]) == 1:
-        _add(path, leaves[0], values, bags)
+        _add(_Path(path, path) if lengths else at, leaves[0], values, bags)
         bags[path, leaves[0]] = None
         return
     values[path] = "|".join([str(member) for member in members])[:MAX_TEXT]
     for member in members:
         bags[path, member] = None
         if isinstance(member, str) and " " in member:
-            _add_words(path, member, bags)
+            _add_words(at, member, bags)
 
 
 def _order(value: Value) -> tuple[int, float, str]:
@@ -139,34 +193,34 @@ def _order(value: Value) -> tuple[int, float, str]:
     return (0, 0.0, "") if value is None else (1, float(value), "")
 
 
-def _add(path: str, value: Value, values: dict[str, Value], bags: dict[tuple[str, Value], None]) -> None:
+def _add(at: _Path, value: Value, values: dict[str, Value], bags: _Bags) -> None:
     if isinstance(value, str):
-        _add_text(path, value, values, bags)
+        _add_text(at, value, values, bags)
     elif value is None:
-        values[path] = None
+        values[at.path] = None
     else:
-        _add_number(path, value, values)
+        _add_number(at, value, values)
 
 
-def _add_text(path: str, text: str, values: dict[str, Value], bags: dict[tuple[str, Value], None]) -> None:
+def _add_text(at: _Path, text: str, values: dict[str, Value], bags: _Bags) -> None:
     if len(text) > MAX_TEXT:
         text = text[:MAX_TEXT] + "…"
-    values[path] = text
+    values[at.path] = text
     if " " in text:
-        _add_words(path, text, bags)
+        _add_words(at, text, bags)
     elif len(text) > PREFIX_LENGTH and not text.isalpha() and text[0] != "\x00":
-        values[path + PREFIX] = text[:PREFIX_LENGTH]
+        values[at.prefix] = text[:PREFIX_LENGTH]
 
 
-def _add_number(path: str, number: float, values: dict[str, Value]) -> None:
-    values[path] = number
-    values[path + OCTAVE], values[path + QUARTER] = bins(number)
+def _add_number(at: _Path, number: float, values: dict[str, Value]) -> None:
+    values[at.path] = number
+    values[at.octave], values[at.quarter] = bins(number)
 
 
-def _add_words(path: str, text: str, bags: dict[tuple[str, Value], None]) -> None:
+def _add_words(at: _Path, text: str, bags: _Bags) -> None:
     words = _WORD.findall(text)
     if len(words) >= 3:
-        path += WORDS
+        path = at.words
         for word in words[:MAX_WORDS]:
             bags[path, word.lower()] = None
 

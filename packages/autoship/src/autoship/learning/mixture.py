@@ -8,10 +8,7 @@ rates: the commonest choice, and an honest probability for it.
 from __future__ import annotations
 
 import math
-
-import numpy as np
-
-from autoship.learning.table import Floats
+from collections.abc import Sequence
 
 EXPERTS = 3
 FIRST_SHARES = (0.9, 0.05, 0.05)
@@ -27,18 +24,8 @@ class Mixture:
     def __init__(self) -> None:
         self.shares: list[float] = list(FIRST_SHARES)
 
-    def mix(self, probabilities: Floats, plain: Floats) -> Floats:
-        """The probabilities of the choices, all experts together: the model's, and the two ``plain`` rates."""
-        mixed: Floats = probabilities * np.float32(self.shares[0])
-        mixed += np.array(self.shares[1:], np.float32) @ plain
-        return mixed
-
-    def learn(self, probabilities: Floats, plain: Floats, choice: int) -> None:
-        """Learns what each expert's probabilities were worth."""
-        said = (probabilities, plain[0], plain[1])
-        weighed = [
-            share * math.exp(2 * RATE * float(p[choice]) - RATE * float(p @ p))
-            for share, p in zip(self.shares, said, strict=True)
-        ]
+    def learn(self, gains: Sequence[float]) -> None:
+        """Learns what each expert's probabilities were worth: less the Brier loss, but for what is the same for all."""
+        weighed = [share * math.exp(RATE * gain) for share, gain in zip(self.shares, gains, strict=True)]
         kept = (1 - SWITCH) / sum(weighed)
         self.shares = [weight * kept + SWITCH / EXPERTS for weight in weighed]

@@ -8,25 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import NamedTuple
 
 import numpy as np
 
 from autoship.domain.log import LogEntry
 from autoship.domain.outcome import Outcome
 from autoship.domain.prediction import Alternative, Judged, LearnedFrom, Prediction, Reason, Shipment
-from autoship.domain.record import Order, Record
+from autoship.domain.record import Order
 from autoship.domain.summary import Summary
 from autoship.learning.approval import Approval
 from autoship.learning.calibration import Calibration
 from autoship.learning.choices import Choices
 from autoship.learning.combining import choose
-from autoship.learning.contexts import MAX_COMBINED, WHOLE, Contexts, Key
+from autoship.learning.contexts import MAX_COMBINED, WHOLE, Contexts
 from autoship.learning.flatten import Flat, flatten
+from autoship.learning.kernel import Seen
 from autoship.learning.mixture import Mixture
-from autoship.learning.reasons import reasons
+from autoship.learning.reasons import CONSIDERED, LEAST_WEIGHT, reasons
 from autoship.learning.scores import Scores
-from autoship.learning.table import SLOW, Floats, Forward, Table
+from autoship.learning.table import SLOW, Floats, Table
 from autoship.learning.window import Window
 
 ALTERNATIVES = 3
@@ -36,14 +36,8 @@ MOST_BETWEEN_REVIEWS = 1000
 REPLACING_GAIN = 0.02
 """In nats an order: what a new combination must gain to take the place of the oldest one."""
 MOST_REPLACED = 2
-
-
-class _Seen(NamedTuple):
-    """An order as the model saw it: its contexts, and what followed."""
-
-    found: list[Key]
-    forward: Forward
-    mixed: Floats
+MOST_FLATS = 1_000
+"""So many orders that were foreseen are kept flat until they are learned."""
 
 
 class CustomerModel:
@@ -72,20 +66,21 @@ class CustomerModel:
         if not self.orders:
             return Prediction(None, 0.0, 0.0, False, Reason.NO_HISTORY, (), (), learned, self.seq)
         flat = flatten(order, ordered_at)
-        seen = self._see(flat)
-        ranked = (-seen.mixed[: self.table.choices]).argsort(kind="stable")[: ALTERNATIVES + 1].tolist()
-        score = float(seen.mixed[ranked[0]])
+        rows, keys, found = self.contexts.find(flat)
+        seen = self.table.see(rows, keys, self.mixture.shares)
+        (choice, score), *others = seen.best(ALTERNATIVES + 1)
         reason = self.approval.decide(score, order_id)
         confidence = self.calibration.confidence(score)
+        speaking = self.table.kernel.speaking(seen, choice, CONSIDERED, LEAST_WEIGHT)
         return Prediction(
-            shipment=self.choices.shipments[ranked[0]],
+            shipment=self.choices.shipments[choice],
             confidence=confidence,
             score=score,
             approved=reason is None,
             reason=reason,
-            alternatives=self._alternatives(seen.mixed, ranked[1:], (1 - confidence) / max(1 - score, 1e-9)),
+            alternatives=self._alternatives(others, (1 - confidence) / max(1 - score, 1e-9)),
             because=reasons(
-                flat, seen.found, seen.forward, ranked[0], float(self.table.plain[0, ranked[0]]), self.window
+                flat, [found[place] for place in speaking], choice, float(self.table.plain[0, choice]), self.window
             ),
             learned_from=learned,
             through=self.seq,
@@ -95,20 +90,18 @@ class CustomerModel:
         """The probability of each of `choices`, in their order; none where nothing was learned."""
         if not self.orders:
             return np.zeros(0, np.float32)
-        return self._see(flatten(order, ordered_at)).mixed[: self.table.choices]
+        return self._see(flatten(order, ordered_at)).probabilities()
 
-    def _see(self, flat: Flat) -> _Seen:
-        rows, keys, found = self.contexts.find(flat)
-        forward = self.table.forward(rows, keys)
-        mixed = self.mixture.mix(forward.probabilities, self.table.plain)
-        return _Seen(found, forward, mixed)
+    def _see(self, flat: Flat) -> Seen:
+        rows, keys, _ = self.contexts.find(flat)
+        return self.table.see(rows, keys, self.mixture.shares)
 
-    def _alternatives(self, mixed: Floats, ranked: Sequence[int], factor: float) -> tuple[Alternative, ...]:
+    def _alternatives(self, others: Sequence[tuple[int, float]], factor: float) -> tuple[Alternative, ...]:
         """What else is probable; ``factor`` makes all that was not predicted add up to what the confidence leaves."""
         return tuple(
             Alternative(self.choices.shipments[choice], probability)
-            for choice in ranked
-            if (probability := min(1.0, factor * float(mixed[choice]))) >= LEAST_ALTERNATIVE
+            for choice, score in others
+            if (probability := min(1.0, factor * score)) >= LEAST_ALTERNATIVE
         )
 
     # learning
@@ -119,46 +112,44 @@ class CustomerModel:
         driven to its end. Between two steps the model is whole and may predict."""
         ahead = [e for e in batch if e.judged is None and e.foreseen_after < e.seq - 1]
         ahead.sort(key=lambda e: (e.foreseen_after, e.seq))
-        foreseen: dict[int, Judged | None] = {}
+        foreseen: dict[int, Judged] = {}
+        flats: dict[int, Flat] = {}
         following = 0
         for entry in batch:
             while following < len(ahead) and ahead[following].foreseen_after < entry.seq:
                 early = ahead[following]
-                foreseen[early.seq] = self._foresee(early.record)
                 following += 1
-            yield self._learn(entry, foreseen)
+                if not self.orders:
+                    continue
+                flat = flatten(early.record.order, early.record.ordered_at)
+                foreseen[early.seq] = self._judged(self._see(flat), early.record.order_id)
+                if len(flats) < MOST_FLATS:
+                    flats[early.seq] = flat
+            flat = flats.pop(entry.seq) if entry.seq in flats else flatten(entry.record.order, entry.record.ordered_at)
+            yield self._learn(entry, flat, entry.judged or foreseen.pop(entry.seq, None))
 
-    def _foresee(self, record: Record) -> Judged | None:
-        if not self.orders:
-            return None
-        return self._judged(self._see(flatten(record.order, record.ordered_at)).mixed, record.order_id)
-
-    def _judged(self, mixed: Floats, order_id: str) -> Judged:
-        choice = int(mixed[: self.table.choices].argmax())
-        score = float(mixed[choice])
+    def _judged(self, seen: Seen, order_id: str) -> Judged:
+        ((choice, score),) = seen.best(1)
         approved = self.approval.decide(score, order_id) is None
         return Judged(self.choices.shipments[choice], score, approved, self.seq)
 
-    def _learn(self, entry: LogEntry, foreseen: dict[int, Judged | None]) -> Outcome | None:
+    def _learn(self, entry: LogEntry, flat: Flat, judged: Judged | None) -> Outcome | None:
         """Learns one entry. A context that is new adds nothing to the logits, so what the order is learned from also
         says how it would have been predicted just now."""
         record = entry.record
-        flat = flatten(record.order, record.ordered_at)
         rows, keys = self.contexts.enter(flat)
-        forward = self.table.forward(rows, keys)
-        judged = entry.judged or foreseen.pop(entry.seq, None)
+        seen = self.table.see(rows, keys, self.mixture.shares)
         if judged is None and entry.foreseen_after == entry.seq - 1 and self.orders:
-            judged = self._judged(self.mixture.mix(forward.probabilities, self.table.plain), record.order_id)
+            judged = self._judged(seen, record.order_id)
         outcome = None if judged is None else self._score(entry, judged)
         choice, is_new, replaced = self.choices.enter(record.shipment, self.table)
         if replaced:
             self.window.forget_choice(choice)
         if is_new:
-            forward = self.table.forward(rows, keys)
-        self.mixture.learn(forward.probabilities, self.table.plain, choice)
-        given = float(forward.probabilities[choice])
-        self.table.learn(rows, keys, forward, choice)
-        self.window.append(self.contexts.watched(flat), choice, given)
+            seen = self.table.see(rows, keys, self.mixture.shares)
+        self.mixture.learn(self.table.kernel.brier(seen, choice))
+        self.table.learn(seen, choice)
+        self.window.append(self.contexts.watched(flat), choice, seen.own_of(choice))
         self.seq = entry.seq
         self.orders += 1
         self.until = record.known_at if self.until is None else max(self.until, record.known_at)

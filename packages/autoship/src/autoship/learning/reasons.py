@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
 from autoship.domain.prediction import Because
 from autoship.learning.contexts import WHOLE, Key, whole_of
 from autoship.learning.flatten import COUNT, OCTAVE, PREFIX, QUARTER, SEPARATOR, WEEKDAY, Flat, Value, bin_range
-from autoship.learning.table import Forward
 from autoship.learning.window import SIZE, Context, Window
 
 MOST = 2
@@ -23,20 +19,16 @@ _BOOLEAN = "\x00"
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
-def reasons(
-    flat: Flat, found: Sequence[Key], forward: Forward, choice: int, rate: float, window: Window
-) -> tuple[Because, ...]:
-    """One or two reasons for ``choice``, the weightiest first: of the orders in the window that share a key's values
-    with this one, how many went this way. Always at least one; the last resort is how often the choice was made at
-    all."""
-    went = window.went(choice)
+def reasons(flat: Flat, speaking: Sequence[Key], choice: int, rate: float, window: Window) -> tuple[Because, ...]:
+    """One or two reasons for ``choice``, from the keys whose contexts speak for it, the strongest first: of the orders
+    in the window that share a key's values with this one, how many went this way. Always at least one; the last resort
+    is how often the choice was made at all. A share no better than ``rate``, the choice's own, is no reason."""
     given: list[Because] = []
     fields: set[tuple[str, ...]] = set()
-    for position in _weightiest(forward, choice):
-        key = found[position]
+    for key in speaking:
         if not key.paths or key.fields in fields:
             continue
-        because = _because(flat, key, went, rate, window)
+        because = _because(flat, key, choice, rate, window)
         if because is not None:
             fields.add(key.fields)
             given.append(because)
@@ -44,23 +36,16 @@ def reasons(
                 return tuple(given)
     if given:
         return tuple(given)
-    orders, agreeing = window.count((), (), went)
+    orders, agreeing = window.count((), (), choice)
     return (Because(f"{agreeing:,} of the last {orders:,} orders went this way", orders, agreeing),)
 
 
-def _weightiest(forward: Forward, choice: int) -> list[int]:
-    """Positions of contexts that speak for the choice more than for what else is probable, the strongest first."""
-    weights = forward.weights(choice).tolist()
-    ranked = sorted(range(len(weights)), key=weights.__getitem__, reverse=True)[:CONSIDERED]
-    return [i for i in ranked if weights[i] > LEAST_WEIGHT]
-
-
-def _because(flat: Flat, key: Key, went: NDArray[np.bool_], rate: float, window: Window) -> Because | None:
+def _because(flat: Flat, key: Key, choice: int, rate: float, window: Window) -> Because | None:
     paths = key.paths
     values: list[Context] = [whole_of(flat.values) if path == WHOLE else flat.values.get(path) for path in paths]
     if None in values:
         return None
-    orders, agreeing = window.count(paths, values, went)
+    orders, agreeing = window.count(paths, values, choice)
     if agreeing <= rate * orders:
         return None
     shared = _shared(flat, key)

@@ -15,10 +15,13 @@ AdaGrad (Duchi, Hazan and Singer 2011, equation 1, diagonal).
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from autoship.learning.kernel import Kernel, Seen
 
 Floats: TypeAlias = NDArray[np.float32]
 Indices: TypeAlias = NDArray[np.intp]
@@ -33,21 +36,21 @@ HALF_LIFE = 2000.0
 """Of a context's counts, in orders of the customer."""
 LARGEST_UNIT = 2.0**16
 """Counts do not shrink with age; what an order counts, the unit, grows, and all are divided by it now and then."""
-RECENT_SHARE = np.float32(0.3)
+RECENT_SHARE = 0.3
 """What the newest order of a context weighs in its recent share."""
 STEP = 0.4
-KEY_STEP = np.float32(0.045)
+KEY_STEP = 0.045
 FIRST_GRADIENT = np.float32(41 / 4096)
 """Where sums of squares start: 0.01, in so few digits that rounding leaves it alone."""
 FIRST_KEY_GRADIENT = np.float32(1.0)
 FIRST_TRUST = np.float32(0.5 / 12)
 """w₁ of a new key."""
-TOO_SMALL = np.float32(0.02)
+TOO_SMALL = 0.02
 """Errors of probability below this leave θ alone: most weights stay zero, and a snapshot small."""
 SLOW, FAST = range(2)
-_KEPT = np.array([[0.999], [0.98]], np.float32)
+KEPT = (0.999, 0.98)
 """What is kept of the decayed counts behind the slow and the fast plain rates, at each order."""
-RATE_PRIOR = np.float32(0.5)
+RATE_PRIOR = 0.5
 """What is added to each choice's decayed count before the plain rates are made to add up to 1."""
 ROUNDING = 1 << 12
 ROUNDED_EVERY = 125
@@ -55,32 +58,8 @@ ROUNDED_EVERY = 125
 compress. Then the unit grows, too."""
 MAX_CELLS = 1 << 21
 """Contexts times choices: bounds the memory of one customer to 32 MB."""
-HIDDEN = np.float32(-1e9)
 WIDTHS = (4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 """The capacities for choices, one after another."""
-_PLANES = np.arange(PLANES)
-
-
-class Forward(NamedTuple):
-    """What a prediction computed: ``features`` (contexts x planes x choices, of which the last counts for nothing),
-    ``trust`` (contexts x planes) and ``probabilities`` (choices)."""
-
-    features: Floats
-    trust: Floats
-    probabilities: Floats
-
-    def sums(self, weights: Floats) -> Floats:
-        """The features, each summed over the choices with these weights: contexts x planes."""
-        sums: Floats = self.features.reshape(-1, len(weights)) @ weights
-        return sums.reshape(self.trust.shape)
-
-    def weights(self, choice: int) -> Floats:
-        """By how much each context speaks for a choice, in logits, beyond what it says on average for all others."""
-        spoken = self.features[:, :, choice] - self.sums(self.probabilities)
-        spoken *= self.trust
-        weights: Floats = np.add.reduce(spoken, 1)
-        weights /= max(1e-6, 1.0 - float(self.probabilities[choice]))
-        return weights
 
 
 class Table:
@@ -98,8 +77,16 @@ class Table:
         self.trust: Floats = np.zeros((16, PLANES), np.float32)
         self.trust_squares: Floats = np.full((16, PLANES), FIRST_KEY_GRADIENT, np.float32)
         self.decayed: Floats = np.zeros((2, WIDTHS[0]), np.float32)
-        self._shown = -1
-        self._hidden: Floats = np.zeros(0, np.float32)
+        self._bind()
+
+    def _bind(self) -> None:
+        """To be called whenever an array was replaced by another one."""
+        width = self.decayed.shape[1]
+        self.plain: Floats = np.zeros((2, width), np.float32)
+        self.inverse_rates: Floats = np.ones(width, np.float32)
+        self.kernel = Kernel(
+            self.cells, self.touched, self.trust, self.trust_squares, self.decayed, self.plain, self.inverse_rates
+        )
         self.refresh()
 
     @property
@@ -120,6 +107,7 @@ class Table:
         more, width = capacity - len(self.touched), self.cells.shape[2]
         self.cells = np.concatenate([self.cells, _empty(more, width)])
         self.touched = np.concatenate([self.touched, np.zeros(more, np.int64)])
+        self._bind()
 
     def resize(self, rows: int, width: int, keys: int) -> None:
         """Empties the table, and makes room for what a snapshot holds."""
@@ -129,6 +117,7 @@ class Table:
         self.trust = np.zeros((_power(keys), PLANES), np.float32)
         self.trust_squares = np.full_like(self.trust, FIRST_KEY_GRADIENT)
         self.decayed = np.zeros((2, width), np.float32)
+        self._bind()
 
     def add_key(self) -> int:
         """A new key's index."""
@@ -137,6 +126,7 @@ class Table:
             self.trust = np.concatenate([self.trust, np.zeros_like(self.trust)])
             fresh = np.full_like(self.trust_squares, FIRST_KEY_GRADIENT)
             self.trust_squares = np.concatenate([self.trust_squares, fresh])
+            self._bind()
         self.keys += 1
         self.reset_key(key)
         return key
@@ -155,6 +145,7 @@ class Table:
             rows = len(self.touched)
             self.cells = np.concatenate([self.cells, _empty(rows, more)], axis=2)
             self.decayed = np.concatenate([self.decayed, np.zeros((2, more), np.float32)], axis=1)
+            self._bind()
         self.choices += 1
         self.refresh()
         return choice
@@ -172,40 +163,16 @@ class Table:
         self.rows = len(rows)
         self._make_rows(_power(self.rows))
 
-    def forward(self, rows: Indices, keys: Indices) -> Forward:
-        """Probabilities of the choices for an order of these contexts. ``rows`` has no index twice; ``keys`` is
-        parallel."""
-        features = self.cells.take(rows, 0)
-        evidence = features[:, COUNT]
-        evidence *= self._inverse_rates
-        evidence += PRIOR * self.unit
-        np.log(evidence, out=evidence)
-        trust = self.trust.take(keys, 0)
-        z = trust.ravel() @ features.reshape(-1, features.shape[2])
-        z += self._hidden
-        z -= np.maximum.reduce(z)
-        np.exp(z, out=z)
-        z /= np.add.reduce(z)
-        return Forward(features, trust, z)
+    def see(self, rows: list[int], keys: list[int], shares: Sequence[float]) -> Seen:
+        """What an order of these contexts will be shipped as, for the mixture's ``shares``. ``rows`` has no index
+        twice; ``keys`` is parallel."""
+        return self.kernel.see(rows, keys, self.choices, PRIOR * self.unit, *shares)
 
-    def learn(self, rows: Indices, keys: Indices, forward: Forward, choice: int) -> None:
-        """Learns that an order of these contexts, seen as ``forward`` (of the same state) saw it, went to
-        ``choice``."""
+    def learn(self, seen: Seen, choice: int) -> None:
+        """Learns that an order, seen in this very state, went to ``choice``."""
         self.learned += 1
-        error = forward.probabilities.copy()
-        error[choice] -= 1.0
-        large = np.abs(error) >= TOO_SMALL
-        cells = self.cells.take(rows, 0)
-        self._learn_trust(keys, forward.sums(error))
-        if large.any():
-            _learn_weights(cells, forward.trust[:, WEIGHT], error * large)
-        recent = cells[:, RECENT]
-        recent *= 1 - RECENT_SHARE
-        cells[:, COUNT, choice] += np.float32(self.unit)
-        recent[:, choice] += RECENT_SHARE
-        self.cells[rows] = cells
-        self.touched[rows] = self.learned
-        self._learn_rates(choice)
+        self.kernel.learn(seen, choice, self.keys, self.unit, self.learned, RECENT_SHARE, STEP, KEY_STEP, TOO_SMALL)
+        self.kernel.learn_rates(choice, self.choices, *KEPT, RATE_PRIOR)
         if self.learned % ROUNDED_EVERY == 0:
             self._round()
             self._age()
@@ -226,59 +193,18 @@ class Table:
             self.cells[:, COUNT] /= np.float32(self.unit)
             self.unit = 1.0
 
-    def _learn_trust(self, keys: Indices, slopes: Floats) -> None:
-        n = self.keys
-        cells = (keys * PLANES)[:, None] + _PLANES
-        gradient = np.bincount(cells.ravel(), slopes.ravel(), n * PLANES).astype(np.float32).reshape(n, PLANES)
-        squares = self.trust_squares[:n]
-        squares += gradient * gradient
-        gradient /= np.sqrt(squares)
-        gradient *= KEY_STEP
-        gradient[:, SQUARES] = 0.0
-        self.trust[:n] -= gradient
-
-    def _learn_rates(self, choice: int) -> None:
-        self.decayed *= _KEPT
-        self.decayed[:, choice] += 1.0
-        self.refresh()
-
     def refresh(self) -> None:
-        """What follows from the decayed counts: ``plain`` (slow and fast x choices) rates, each adding up to 1. An
-        index without a choice has none and is hidden."""
-        n = self.choices
-        width = self.decayed.shape[1]
-        self.plain = self.decayed + RATE_PRIOR
-        self.plain[:, n:] = 0.0
-        if n:
-            self.plain /= np.add.reduce(self.plain, 1, keepdims=True)
-        if n != self._shown or width != len(self._hidden):
-            self._shown = n
-            self._hidden = np.where(np.arange(width) < n, np.float32(0), HIDDEN)
-            self._inverse_rates = np.ones(width, np.float32)
-        np.divide(np.float32(1), self.plain[0, :n], out=self._inverse_rates[:n])
+        """What follows from the decayed counts: ``plain`` (slow and fast x choices) rates, each adding up to 1, and the
+        inverse of the slow ones. An index without a choice has none."""
+        self.kernel.rates(self.choices, RATE_PRIOR)
 
     def backfill(self, rows: Indices, choices: Indices, ages: NDArray[np.float64]) -> None:
         """Counts for contexts of a new key from the orders in the window: order i, ``ages[i]`` orders ago, was in
         context ``rows[i]`` and went to ``choices[i]``. Oldest first; fills counts and recent shares, leaves weights
         at zero."""
         counted = (self.unit * np.exp2(-ages / HALF_LIFE)).astype(np.float32)
-        for place, (row, choice) in enumerate(zip(rows.tolist(), choices.tolist(), strict=True)):
-            cell = self.cells[row]
-            cell[COUNT, choice] += counted[place]
-            cell[RECENT] *= 1 - RECENT_SHARE
-            cell[RECENT, choice] += RECENT_SHARE
+        self.kernel.backfill(rows, choices, counted, RECENT_SHARE)
         self.touched[rows] = self.learned
-
-
-def _learn_weights(cells: Floats, trust: Floats, error: Floats) -> None:
-    """One step of AdaGrad on the weights of an order's contexts (contexts x planes x choices)."""
-    share = len(cells) ** -0.5
-    gradient = np.multiply.outer(trust * np.float32(share), error)
-    squares = cells[:, SQUARES]
-    squares += gradient * gradient
-    gradient /= np.sqrt(squares)
-    gradient *= np.float32(STEP * share)
-    cells[:, WEIGHT] -= gradient
 
 
 def _power(rows: int) -> int:

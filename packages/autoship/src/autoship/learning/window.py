@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoship.learning.flatten import Value
+from autoship.learning.kernel import Counter
 
 Ints: TypeAlias = NDArray[np.int16]
 Context: TypeAlias = Value | tuple[Value, ...]
@@ -42,6 +43,11 @@ class Window:
         self.codes: Ints = np.full((8, 64), ABSENT, np.int16)
         self.choices: Ints = np.full(64, ABSENT, np.int16)
         self.given: NDArray[np.float32] = np.ones(64, np.float32)
+        self._bind()
+
+    def _bind(self) -> None:
+        """To be called whenever an array was replaced by another one."""
+        self._counter = Counter(self.codes, self.choices)
 
     def append(self, values: Mapping[str, Context], choice: int, given: float) -> None:
         """Takes an order in; the oldest goes where the window is full. Of the paths, those beyond `MAX_COLUMNS` are
@@ -70,6 +76,7 @@ class Window:
         line = len(self.columns)
         if line == len(self.codes):
             self.codes = np.concatenate([self.codes, np.full_like(self.codes, ABSENT)])
+            self._bind()
         self.codes[line] = ABSENT
         self.columns[path] = Column(line, {})
 
@@ -95,6 +102,7 @@ class Window:
         self.codes = np.concatenate([self.codes, np.full_like(self.codes, ABSENT)], axis=1)
         self.choices = np.concatenate([self.choices, np.full(capacity, ABSENT, np.int16)])
         self.given = np.concatenate([self.given, np.ones(capacity, np.float32)])
+        self._bind()
 
     def resize(self, columns: int, length: int) -> None:
         """Empties the window, and makes room for what a snapshot holds."""
@@ -103,6 +111,7 @@ class Window:
         self.codes = np.full((max(8, 1 << max(0, columns - 1).bit_length()), capacity), ABSENT, np.int16)
         self.choices = np.full(capacity, ABSENT, np.int16)
         self.given = np.ones(capacity, np.float32)
+        self._bind()
 
     def codes_of(self, path: str) -> Ints:
         """The codes of a path's values, by ring position."""
@@ -126,25 +135,18 @@ class Window:
             return np.arange(self.length)
         return (np.arange(SIZE) + self.position) % SIZE
 
-    def went(self, choice: int) -> NDArray[np.bool_]:
-        """Which orders in the window went to a choice, by ring position."""
-        went: NDArray[np.bool_] = self.choices == choice
-        return went
-
-    def count(self, paths: Sequence[str], values: Sequence[Context], went: NDArray[np.bool_]) -> tuple[int, int]:
-        """How many orders in the window have these values at these paths, and how many of them are among ``went``."""
-        if not paths:
-            return self.length, int(np.count_nonzero(went))
-        matching: NDArray[np.bool_] | None = None
+    def count(self, paths: Sequence[str], values: Sequence[Context], choice: int) -> tuple[int, int]:
+        """How many orders in the window have these values at these paths, and how many of them went to ``choice``."""
+        lines: list[int] = []
+        codes: list[int] = []
         for path, value in zip(paths, values, strict=True):
             column = self.columns.get(path)
             code = None if column is None else column.of_value.get(value)
             if column is None or code is None:
                 return 0, 0
-            same = self.codes[column.line] == code
-            matching = same if matching is None else matching & same
-        assert matching is not None
-        return int(np.count_nonzero(matching)), int(np.count_nonzero(matching & went))
+            lines.append(column.line)
+            codes.append(code)
+        return self._counter.count(self.length, lines, codes, choice)
 
     def forget_choice(self, choice: int) -> None:
         """The index of a choice is given to another one: no order in the window went there any more."""
