@@ -21,6 +21,7 @@ from autoship.web.openapi import OPERATIONS, document, text_of
 from autoship.web.openapi.curl import ADDRESS, curl_lines
 from autoship.web.openapi.examples import RECORDS
 from autoship.web.openapi.operation import Operation
+from autoship.web.outcomes import PARAMETERS
 from autoship.web.predictions import MOST_ORDERS, ONE_LIMIT
 from autoship.web.problems import RETRY_AFTER_S, STATUSES, problem_of
 from autoship.web.shipments import ARRAY_LIMIT
@@ -74,6 +75,11 @@ async def test_every_call_is_in_the_document_and_every_other_place_is_a_page() -
             routes -= {path.partition("{")[0]}
         for path in routes:
             assert (await client.get(path)).headers["content-type"].startswith("text/html"), path
+
+
+def test_every_filter_of_predictions_is_in_the_document() -> None:
+    told = [one.name for one in CALLS["readPredictions"].parameters if one.place == "query"]
+    assert told == list(PARAMETERS)
 
 
 def test_every_kind_of_problem_is_in_the_document() -> None:

@@ -99,7 +99,9 @@ async def test_it_is_served_with_a_policy_that_lets_in_its_style_and_nothing_els
     ("schema", "words"),
     [
         ({"type": "string", "minLength": 1, "maxLength": 200}, "string, 1 to 200 characters"),
+        ({"type": "string", "minLength": 1}, "string, not empty"),
         ({"type": "integer", "minimum": 0}, "integer, 0 or more"),
+        ({"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}, "integer, 1 to 1,000, 100 if absent"),
         ({"type": "object", "maxProperties": 8}, "object, at most 8 fields"),
         ({"type": "array", "items": {"type": "boolean"}}, "list of boolean"),
         ({"anyOf": [{"type": "number"}, {"type": "null"}]}, "number or null"),

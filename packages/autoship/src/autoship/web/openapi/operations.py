@@ -21,9 +21,8 @@ NO_CUSTOMER_ID = invalid("customer_id", 'must not contain "/" and must not be ".
 NO_CUSTOMER = stranger("Nothing is known of customer stranger: no order of it was sent to /v1/shipments.")
 
 
-def _limit(usual: int, most: int) -> Schema:
-    """How many, from 1."""
-    return {"type": "integer", "minimum": 1, "maximum": most, "default": usual}
+def _limit(most: int) -> Schema:
+    return {"type": "integer", "minimum": 1, "maximum": most}
 
 
 def _object(**fields: Schema) -> Schema:
@@ -123,7 +122,7 @@ and the status is 200. The body has at most {MANY_LIMIT // MIB} MiB.""",
         description="Ordered by id. The counts of a customer are those of its last snapshot, or newer.",
         parameters=(
             Parameter("after", "query", TEXT, "Only those with an id after this one, by code point."),
-            Parameter("limit", "query", _limit(CUSTOMERS, MOST_CUSTOMERS), "At most so many."),
+            Parameter("limit", "query", {**_limit(MOST_CUSTOMERS), "default": CUSTOMERS}, "At most so many."),
         ),
         replies=(
             answered("The customers.", ref("CustomerPage"), customers=examples.CUSTOMERS),
@@ -166,7 +165,7 @@ stream that cannot be finished is cut, so that it does not pass for a whole one.
             Parameter("since", "query", ref("GivenTime"), "Only what became known then or later."),
             Parameter("until", "query", ref("GivenTime"), "Only what became known before."),
             Parameter("cursor", "query", ref("Cursor"), "Where to go on: what `next` said."),
-            Parameter("limit", "query", _limit(PAGE, MOST), "At most so many. A file has all, if this is absent."),
+            Parameter("limit", "query", _limit(MOST), f"At most so many; absent: {PAGE}, and of a file all."),
             Parameter("format", "query", {"type": "string", "enum": [*FORMATS], "default": "json"}, "The form."),
         ),
         replies=(

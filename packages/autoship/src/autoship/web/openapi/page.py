@@ -14,6 +14,7 @@ from autoship.web.openapi.style import STYLE
 from autoship.web.openapi.words import inline, kind, prose
 
 TITLE = "The API of autoship"
+MAY_BREAK = "\u200b"
 POLICY = (
     f"default-src 'none'; style-src 'sha256-{base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()}'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -63,7 +64,8 @@ def _calls(document: Part) -> Iterator[tuple[str, str, Part]]:
 
 def _contents(document: Part, calls: Iterable[tuple[str, str, Part]]) -> Markup:
     links = [
-        element("li", element("a", _name(method, path), href=f"#{call['operationId']}")) for method, path, call in calls
+        element("li", element("a", _name(method, path.replace("/", f"/{MAY_BREAK}")), href=f"#{call['operationId']}"))
+        for method, path, call in calls
     ]
     shapes = [element("li", element("a", name, href=f"#{name}")) for name in document["components"]["schemas"]]
     return fragment(element("ul", links), element("details", element("summary", "Shapes"), element("ul", shapes)))
@@ -121,13 +123,11 @@ def _reply(status: str, reply: Part) -> Markup:
         for media_type, form in reply.get("content", {}).items()
     ]
     headers = [_row(name, kind(one["schema"]), one["description"]) for name, one in reply.get("headers", {}).items()]
-    return element(
-        "details",
-        element("summary", element("b", status), " ", inline(reply["description"])),
-        element("dl", headers) if headers else None,
-        forms,
-        open="" if status.startswith("2") else None,
-    )
+    told = fragment(element("b", status), " ", inline(reply["description"]))
+    if not forms and not headers:
+        return element("p", told)
+    opened = "" if status.startswith("2") else None
+    return element("details", element("summary", told), element("dl", headers) if headers else None, forms, open=opened)
 
 
 def _shape(name: str, schema: Part) -> Markup:

@@ -34,7 +34,7 @@ code { overflow-wrap: anywhere; }
 section { background: var(--paper); border: 1px solid var(--rule); border-radius: .6rem; padding: 1rem; min-width: 0;
   margin-bottom: 1rem; }
 section:target { border-color: var(--link); }
-nav ul { list-style: none; margin: 0; padding: 0; } nav li { padding: .15rem 0; overflow-wrap: anywhere; }
+nav ul { list-style: none; margin: 0; padding: 0; } nav li { padding: .15rem 0 .15rem 1rem; text-indent: -1rem; }
 b { font-size: .8em; letter-spacing: .03em; }
 figure { margin: .5rem 0; } figcaption { font-size: .875em; }
 pre { margin: 0; padding: .75rem; overflow-x: auto; background: var(--ground); border: 1px solid var(--rule);

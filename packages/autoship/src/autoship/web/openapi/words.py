@@ -31,7 +31,7 @@ def kind(schema: Schema) -> Markup:
     if "const" in schema:
         return _code(schema["const"])
     if "enum" in schema:
-        return _joined([_code(value) for value in schema["enum"]], " or ")
+        return fragment(_joined([_code(value) for value in schema["enum"]], " or "), _bounds(schema))
     if schema.get("type") == "array":
         return fragment("list of ", kind(schema.get("items", {})), _bounds(schema))
     if "properties" in schema:
@@ -56,10 +56,14 @@ def _each_bound(schema: Schema) -> Iterator[str]:
     ):
         if least in schema and most in schema:
             yield f"{schema[least]:,} to {schema[most]:,}{unit}"
+        elif least in schema and unit and schema[least] == 1:
+            yield "not empty"
         elif least in schema:
             yield f"{schema[least]:,}{unit} or more"
         elif most in schema:
             yield f"at most {schema[most]:,}{unit}"
+    if "default" in schema:
+        yield f"{schema['default']} if absent"
 
 
 def _code(value: Any) -> Markup:
