@@ -47,18 +47,18 @@ class Application:
 
     def __init__(self, prediction: ASGIApp, router: Router) -> None:
         self._prediction = prediction
-        self.router = router
+        self._router = router
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self.router(scope, receive, send)
+            await self._router(scope, receive, send)
             return
         try:
             if scope["path"] == ONE_PREDICTION and scope["method"] == "POST":
                 await self._prediction(scope, receive, send)
             else:
                 scope["app"] = self
-                await self.router(scope, receive, send)
+                await self._router(scope, receive, send)
         except Disconnected:
             return
         except HTTPException as error:
