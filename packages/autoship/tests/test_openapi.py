@@ -21,6 +21,7 @@ from autoship.web.openapi import OPERATIONS, document, text_of
 from autoship.web.openapi.curl import ADDRESS, curl_lines
 from autoship.web.openapi.examples import RECORDS
 from autoship.web.openapi.operation import Operation
+from autoship.web.openapi.schemas import DESCRIPTIONS, FIELDS, components
 from autoship.web.outcomes import PARAMETERS
 from autoship.web.predictions import MOST_ORDERS, ONE_LIMIT
 from autoship.web.problems import RETRY_AFTER_S, STATUSES, problem_of
@@ -76,6 +77,19 @@ async def test_every_call_is_in_the_document_and_every_other_place_is_a_page() -
         for path in routes:
             page = await client.get(path)
             assert page.headers["content-type"].startswith("text/html") or page.status_code == 405, path
+
+
+def test_nothing_is_said_of_a_type_or_a_field_that_is_not_there() -> None:
+    shapes = {**components(), "Summary": components()["Customer"]}
+    there = {name for shape in shapes.values() for name in shape.get("properties", {})}
+    there |= {f"{name}.{field}" for name, shape in shapes.items() for field in shape.get("properties", {})}
+    assert FIELDS.keys() - there == set()
+    assert DESCRIPTIONS.keys() - shapes.keys() == set()
+
+
+def test_every_shape_is_referred_to() -> None:
+    referred = set(re.findall(r"#/components/schemas/(\w+)", text_of(DOCUMENT).decode()))
+    assert referred == DOCUMENT["components"]["schemas"].keys()
 
 
 def test_every_filter_of_predictions_is_in_the_document() -> None:

@@ -25,6 +25,7 @@ from autoship.domain.request import PredictionRequest
 from autoship.domain.settings import Chosen, Settings
 from autoship.domain.summary import Summary
 from autoship.learning.approval import LEAST_ERROR, MOST_ERROR
+from autoship.report.words import REASONS
 from autoship.service.answer import Answer
 from autoship.service.autoship import HISTORY_AWAY, REBUILDING
 from autoship.service.intake import MOST_REJECTED, Intake
@@ -122,7 +123,8 @@ DESCRIPTIONS = {
     "Alternative": "A choice that was not predicted.",
     "Because": "A reason in words, with counts: `agreeing` of `orders` past orders that share this went this way.",
     "LearnedFrom": "What the prediction is learned from.",
-    "Reason": "Why an order is not approved.",
+    "Reason": "Why an order is not approved:\n\n"
+    + "\n\n".join(f"`{reason}`: {words}." for reason, words in REASONS.items()),
     "Summary": "What was learned of a customer.",
     "Recent": "The counts over the newest 1,000 predictions whose outcome somebody saw.",
     "Chosen": "Settings that are to be changed. What is left out stays as it is.",
@@ -238,7 +240,8 @@ def components() -> dict[str, Schema]:
     """The schemas by name. A type or a field of which nothing is said is a `KeyError`."""
     _, shapes = msgspec.json.schema_components(TYPES, ref_template=TEMPLATE)
     named = {name: _named(name, shape) for name, shape in shapes.items()}
-    return {**BASIC, **named, "Customer": _customer(named.pop("Summary"))}
+    summary = named.pop("Summary")
+    return {**BASIC, **named, "Customer": _customer(summary)}
 
 
 def _named(name: str, shape: Schema) -> Schema:
