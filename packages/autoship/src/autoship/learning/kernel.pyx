@@ -324,14 +324,15 @@ cdef class Kernel:
                     self.trust[i, c] -= key_step * (g / sqrtf(self.trust_squares[i, c]))
         free(error)
 
-    def learn_rates(self, int choice, int choices, float slow, float fast, float prior):
-        """Lets the decayed counts grow older by an order, which went to a choice."""
-        cdef int c
-        for c in range(choices):
-            self.decayed[0, c] *= slow
-            self.decayed[1, c] *= fast
-        self.decayed[0, choice] += 1
-        self.decayed[1, choice] += 1
+    def learn_rates(self, int choice, int choices, tuple kept, tuple counted, float prior):
+        """Of the decayed counts (slow, fast) keeps these shares, then counts so much of an order for a choice."""
+        cdef int line, c
+        cdef float share
+        for line in range(2):
+            share = kept[line]
+            for c in range(choices):
+                self.decayed[line, c] *= share
+            self.decayed[line, choice] += <float> counted[line]
         self._rates(choices, prior)
 
     def backfill(self, long long[::1] rows, long long[::1] choices, float[::1] counted, float recent_share):

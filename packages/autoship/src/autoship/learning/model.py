@@ -16,6 +16,7 @@ from autoship.domain.outcome import Outcome
 from autoship.domain.prediction import Alternative, Judged, LearnedFrom, Prediction, Reason, Shipment
 from autoship.domain.record import Order
 from autoship.domain.summary import Summary
+from autoship.learning.ages import Ages
 from autoship.learning.approval import Approval
 from autoship.learning.calibration import Calibration
 from autoship.learning.choices import Choices
@@ -48,6 +49,7 @@ class CustomerModel:
         self.orders = 0
         self.until: datetime | None = None
         self.next_review = FIRST_REVIEW
+        self.ages = Ages()
         self.table = Table()
         self.contexts = Contexts(self.table)
         self.choices = Choices()
@@ -147,8 +149,11 @@ class CustomerModel:
             self.window.forget_choice(choice)
         if is_new:
             seen = self.table.see(rows, keys, self.mixture.shares)
-        self.mixture.learn(self.table.kernel.brier(seen, choice))
-        self.table.learn(seen, choice)
+        age = self.ages.of(record.known_at)
+        if not age:
+            self.ages.learn(record.known_at)
+            self.mixture.learn(self.table.kernel.brier(seen, choice))
+        self.table.learn(seen, choice, age)
         self.window.append(self.contexts.watched(flat), choice, seen.own_of(choice))
         self.seq = entry.seq
         self.orders += 1

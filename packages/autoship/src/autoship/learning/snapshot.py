@@ -11,7 +11,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
@@ -21,15 +21,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoship.domain.prediction import Word
-from autoship.domain.record import MAX_SHIPMENT_FIELDS, check_shipment, choice_key
+from autoship.domain.record import LATEST, MAX_SHIPMENT_FIELDS, check_shipment, choice_key
 from autoship.errors import InvalidInput, SnapshotDamaged, SnapshotVersionUnknown
+from autoship.learning.ages import EVERY, MOST_MARKS
 from autoship.learning.approval import MOST_FAILED, NEWEST, THRESHOLDS
 from autoship.learning.calibration import Calibration
 from autoship.learning.choices import MAX_CHOICES
 from autoship.learning.combining import MAX_WIDTH
 from autoship.learning.contexts import MAX_BAGS, MAX_COMBINED, MAX_SINGLES, Key
 from autoship.learning.mixture import EXPERTS
-from autoship.learning.table import MAX_CELLS, PLANES, SQUARES, WIDTHS, Table
+from autoship.learning.table import MAX_CELLS, PLANES, ROUNDED_EVERY, SQUARES, WIDTHS, Table
 from autoship.learning.window import MAX_CODES, MAX_COLUMNS, SIZE, Column, Context, Window
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ MAX_BODY = 96 << 20
 """Bytes of a decompressed body: more than the largest model that the learner makes."""
 LEVEL = 6
 MAX_LINE, MAX_CURVATURE = 50.0, 1e6
+LAST_TIME = LATEST.timestamp()
 MAX_NUMBER = 1e15
 """Larger than any number that is learned, and small enough that no product of three leaves float32."""
 MAX_KEYS = 4 * (MAX_SINGLES + MAX_BAGS)
@@ -77,6 +79,7 @@ class _Table(msgspec.Struct, array_like=True):
     choices: Natural
     keys: Natural
     learned: Natural
+    timely: Natural
     unit: float
     width: Natural
     cells: bytes
@@ -139,6 +142,8 @@ class _Model(msgspec.Struct, array_like=True):
     calibration: tuple[float, float, float, float, float]
     approval: _Approval
     scores: _Scores
+    marks: Annotated[list[float], _at_most(MOST_MARKS)]
+    since_mark: Natural
 
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -214,6 +219,8 @@ def _state(model: CustomerModel) -> _Model:
         calibration=_calibration_state(model.calibration),
         approval=_approval_state(model),
         scores=_scores_state(model),
+        marks=list(model.ages.marks),
+        since_mark=model.ages.since,
     )
 
 
@@ -223,6 +230,7 @@ def _table_state(table: Table) -> _Table:
         choices=table.choices,
         keys=table.keys,
         learned=table.learned,
+        timely=table.timely,
         unit=table.unit,
         width=table.cells.shape[2],
         cells=_packed(table.cells[: table.rows, :, : table.choices].transpose(1, 2, 0), "<f4"),
@@ -317,11 +325,17 @@ def _check(state: _Model) -> None:
         "cut": any(cut not in (None, *THRESHOLDS) for cut in (state.approval.cut, state.approval.last_cut)),
         "scores": len(state.scores.newest_right) != len(state.scores.newest_approved),
         "orders": (state.orders > 0) != (table.choices > 0),
+        "timely": table.timely > ROUNDED_EVERY,
+        "marks": state.since_mark >= EVERY or not _ascend(state.marks),
         "time": state.until is not None and state.until.tzinfo is None,
     }
     named = [name for name, is_wrong in wrong.items() if is_wrong]
     if named:
         raise ValueError(", ".join(named))
+
+
+def _ascend(marks: Sequence[float]) -> bool:
+    return all(0.0 <= one <= other <= LAST_TIME for one, other in zip(marks, marks[1:] or marks, strict=False))
 
 
 def _is_line(intercept: float, slope: float, a: float, b: float, c: float) -> bool:
@@ -353,6 +367,8 @@ def _fill(model: CustomerModel, state: _Model) -> None:
     scores = state.scores
     model.scores.predicted, model.scores.right = scores.predicted, scores.right
     model.scores.approved, model.scores.approved_wrong = scores.approved, scores.approved_wrong
+    model.ages.marks.extend(state.marks)
+    model.ages.since = state.since_mark
     newest = zip(_flags(scores.newest_right), _flags(scores.newest_approved), strict=True)
     model.scores.newest.extend(newest)
 
@@ -363,7 +379,7 @@ def _fill_table(table: Table, state: _Table) -> None:
     if rows and (cells[:, SQUARES] <= 0).any():
         raise ValueError("a sum of squares that is not positive")
     table.resize(rows, state.width, keys)
-    table.choices, table.learned, table.unit = choices, state.learned, state.unit
+    table.choices, table.learned, table.timely, table.unit = choices, state.learned, state.timely, state.unit
     table.cells[:rows, :, :choices] = cells
     table.touched[:rows] = _unpacked(state.touched, "<u4", (rows,))
     table.trust[:keys] = _finite(state.trust, (keys, PLANES))

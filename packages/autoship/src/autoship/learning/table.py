@@ -71,6 +71,7 @@ class Table:
         self.choices = 0
         self.keys = 0
         self.learned = 0
+        self.timely = 0
         self.unit = 1.0
         self.cells: Floats = _empty(64, WIDTHS[0])
         self.touched: NDArray[np.int64] = np.zeros(64, np.int64)
@@ -168,11 +169,27 @@ class Table:
         twice; ``keys`` is parallel."""
         return self.kernel.see(rows, keys, self.choices, PRIOR * self.unit, *shares)
 
-    def learn(self, seen: Seen, choice: int) -> None:
-        """Learns that an order, seen in this very state, went to ``choice``."""
+    def learn(self, seen: Seen, choice: int, age: int = 0) -> None:
+        """Learns that an order, seen in this very state, went to ``choice``.
+
+        One that is ``age`` orders old is counted for so much less, and nothing grows older by it. What follows the
+        newest orders, the recent shares and the weights, hardly moves: it would have been mended by what came since.
+        """
+        slow, fast = (kept**age for kept in KEPT)
         self.learned += 1
-        self.kernel.learn(seen, choice, self.keys, self.unit, self.learned, RECENT_SHARE, STEP, KEY_STEP, TOO_SMALL)
-        self.kernel.learn_rates(choice, self.choices, *KEPT, RATE_PRIOR)
+        self.timely += not age
+        self.kernel.learn(
+            seen,
+            choice,
+            self.keys,
+            self.unit * 2.0 ** (-age / HALF_LIFE),
+            self.learned,
+            RECENT_SHARE * fast,
+            STEP * fast,
+            KEY_STEP * fast,
+            TOO_SMALL,
+        )
+        self.kernel.learn_rates(choice, self.choices, (1.0, 1.0) if age else KEPT, (slow, fast), RATE_PRIOR)
         if self.learned % ROUNDED_EVERY == 0:
             self._round()
             self._age()
@@ -188,7 +205,8 @@ class Table:
 
     def _age(self) -> None:
         """Lets all counts grow older: what an order counts grows instead, and is brought down now and then."""
-        self.unit *= 2.0 ** (ROUNDED_EVERY / HALF_LIFE)
+        self.unit *= 2.0 ** (self.timely / HALF_LIFE)
+        self.timely = 0
         if self.unit > LARGEST_UNIT:
             self.cells[:, COUNT] /= np.float32(self.unit)
             self.unit = 1.0
