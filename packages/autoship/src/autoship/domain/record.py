@@ -24,6 +24,9 @@ REVEALED_AFTER = timedelta(days=1)
 
 FIRST_YEAR = 1970
 LAST_YEAR = 2199
+EARLIEST = datetime(FIRST_YEAR - 1, 12, 31, tzinfo=UTC)
+LATEST = datetime(LAST_YEAR + 1, 1, 3, tzinfo=UTC)
+"""Nothing becomes known before or after: in UTC it is at most a day to another year, and `REVEALED_AFTER` is one."""
 MAX_CUSTOMER_ID = 128
 MAX_ORDER_ID = 200
 MAX_SHIPMENT_FIELDS = 8
