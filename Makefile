@@ -1,9 +1,10 @@
 # A bare `make` lists the verbs. Each brings uv and the locked dependencies first, if they are not there.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench-accuracy bench-promise openapi clean
+.PHONY: help demo test test-installed lint format bench-accuracy bench-promise openapi clean
 
 bin := .venv/bin
+compiled = $(wildcard $(addprefix packages/autoship/tests/test_,learning*.py record*.py http*.py))
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,6 +14,9 @@ demo: ## real orders, predicted by the real service over HTTP; leaves a report i
 
 test: ## all tests; ARGS="-k word" chooses among them, CI=true makes a missing server a failure
 	@scripts/bootstrap && $(bin)/pytest $(ARGS)
+
+test-installed: ## the tests of what is compiled, on the package as its users get it
+	@scripts/bootstrap --installed && build/installed/bin/pytest $(compiled) $(ARGS)
 
 lint: ## ruff, mypy (strict) and the import contracts
 	@scripts/bootstrap && $(bin)/ruff check && $(bin)/ruff format --check && $(bin)/mypy && $(bin)/lint-imports

@@ -8,7 +8,7 @@ import pytest
 from autoship.configuration import NOT_BUILT_IN, SETTINGS, Configuration, InMemory, SqliteFile, read_configuration
 from autoship.errors import ConfigurationError
 
-DEFAULTS = Configuration("127.0.0.1", 8000, SqliteFile(Path("autoship.db")), InMemory())
+DEFAULTS = Configuration("127.0.0.1", 8000, SqliteFile(Path("autoship.db")), InMemory(), 1024)
 
 
 def problems(environment: dict[str, str], **flags: str) -> tuple[str, ...]:
@@ -81,6 +81,11 @@ def test_what_is_not_built_in_is_told_without_its_password(scheme: str) -> None:
 @pytest.mark.parametrize("port", ["", "http", "-1", "65536", "80.0", "\uff18\uff10", " 80"])
 def test_what_is_no_port_is_told(port: str) -> None:
     assert problems({}, port=port) == ("--port is a port from 0 to 65535, 0 for any that is free",)
+
+
+@pytest.mark.parametrize("number", ["", "0", "-5", "1.5", "1e3", "999999999", "1G"])
+def test_what_is_no_amount_of_memory_is_told(number: str) -> None:
+    assert problems({"AUTOSHIP_MEMORY_MB": number}) == ("AUTOSHIP_MEMORY_MB is a number of MiB, at least 1",)
 
 
 def test_all_problems_are_told_at_once() -> None:

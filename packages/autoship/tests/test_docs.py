@@ -125,7 +125,7 @@ class Reader:
                 exec(compile(block.text.replace(ADDRESS, self._address), "docs", "exec"), self._names)
                 return
             example = doctest.DocTestParser().get_doctest(
-                block.text.replace(ANYTHING, "..."), self._names, "docs", "docs", 0
+                block.text.replace(ANYTHING, "...").replace(ADDRESS, self._address), self._names, "docs", "docs", 0
             )
             printed: list[str] = []
             runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)

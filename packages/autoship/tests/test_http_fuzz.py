@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import pytest
-from autoship_samples import PRIORITY
+from autoship_samples import PRIORITY, line, records
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_http import PROBLEM, serving
@@ -63,6 +64,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
         serving(tmp_path_factory.mktemp("fuzz") / "autoship.db") as server,
         httpx.Client(base_url=server, timeout=20) as client,
     ):
+        client.post("/v1/shipments", content=b"".join(map(line, records(30, "fuzz"))))
         yield client
 
 
@@ -85,3 +87,46 @@ def test_whatever_customer_is_asked_for_the_answer_is_no_fault_of_the_service(cl
     encoded = "".join(f"%{byte:02x}" for byte in path.encode(errors="surrogatepass"))
     response = client.get(f"/v1/customers/{encoded}")
     assert response.status_code in (200, 400, 404)
+
+
+parameters = st.sampled_from(
+    ["field", "shipped", "predicted", "right", "approved", "since", "until", "cursor", "limit", "format", "after", "x"]
+) | st.text(max_size=3)
+wanted = st.sampled_from(
+    ["true", "false", "csv", "ndjson", "json", "carrier", "1", "2026-01-05T10:00:00Z", "4294967295"]
+) | st.text(max_size=5)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    path=st.sampled_from(["", "/fuzz", "/fuzz/predictions", "/nobody/predictions"]),
+    query=st.lists(st.tuples(parameters, wanted), max_size=4),
+)
+def test_whatever_is_asked_for_the_answer_is_no_fault_of_the_service(
+    client: httpx.Client, path: str, query: list[tuple[str, str]]
+) -> None:
+    encoded = urlencode(query, errors="surrogatepass")
+    response = client.get(f"/v1/customers{path}?{encoded}")
+    assert response.status_code in (200, 400, 404), response.text
+    if response.status_code != 200:
+        assert response.headers["content-type"] == PROBLEM
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    body=bodies
+    | st.dictionaries(st.sampled_from(["max_error", "audit"]), scalars | st.floats(0, 1)).map(
+        lambda value: json.dumps(value).encode()
+    )
+)
+def test_whatever_is_to_be_set_the_answer_is_no_fault_of_the_service(client: httpx.Client, body: bytes) -> None:
+    response = client.patch("/v1/customers/fuzz", content=body)
+    assert response.status_code in (200, 400, 404), response.text
+
+
+@settings(max_examples=100, deadline=None)
+@given(order_id=st.text(max_size=10))
+def test_whatever_is_to_be_forgotten_the_answer_is_no_fault_of_the_service(client: httpx.Client, order_id: str) -> None:
+    encoded = "".join(f"%{byte:02x}" for byte in order_id.encode(errors="surrogatepass"))
+    response = client.delete(f"/v1/customers/fuzz/shipments/{encoded}")
+    assert response.status_code in (204, 400, 404), response.text

@@ -124,7 +124,7 @@ async def test_strangers_leave_nothing_in_memory() -> None:
     async with service(history) as autoship:
         for n in range(20):
             assert await known(autoship, f"stranger{n}") == 0
-        assert autoship._customers._residents == {}
+        assert len(autoship._customers._residents) == 0
         assert autoship._customers._loading == {}
         assert len(autoship._customers._locks) == 0
 
@@ -159,7 +159,7 @@ async def test_a_correction_leads_to_one_rebuild_and_says_so_until_it_is_done() 
         await autoship.append([record(n, at=n, shipment=GROUND) for n in range(1, 21)])
         answer = await autoship.predict(request())
         assert (answer.shipment, answer.degraded) == (PRIORITY, ("rebuilding",))
-        await until(lambda: not autoship._customers._residents["acme"].stale)
+        await until(lambda: not autoship._customers.peek("acme").stale)
         answer = await autoship.predict(request())
         assert (answer.shipment, answer.degraded) == (GROUND, ())
         assert history.calls.count("read") == 1
@@ -173,12 +173,12 @@ async def test_many_corrections_at_once_lead_to_two_rebuilds_at_most() -> None:
         history.calls.clear()
         for n in range(1, 21):
             await autoship.append([record(n, at=n, shipment=GROUND)])
-        await until(lambda: not autoship._customers._residents["acme"].stale)
+        await until(lambda: not autoship._customers.peek("acme").stale)
         assert (await autoship.predict(request())).shipment == GROUND
         assert history.calls.count("read") <= 20
         history.calls.clear()
         await asyncio.gather(*(autoship.append([record(n, at=n)]) for n in range(1, 21)))
-        await until(lambda: not autoship._customers._residents["acme"].stale)
+        await until(lambda: not autoship._customers.peek("acme").stale)
         assert history.calls.count("read") <= 2
         assert (await autoship.predict(request())).shipment == PRIORITY
 
@@ -193,7 +193,7 @@ async def test_records_that_come_during_a_rebuild_are_known_before_and_after_it(
         await autoship.append([record(21, at=21)])
         answer = await autoship.predict(request())
         assert answer.learned_from.orders == 21
-        await until(lambda: not autoship._customers._residents["acme"].stale)
+        await until(lambda: not autoship._customers.peek("acme").stale)
         answer = await autoship.predict(request())
         assert (answer.learned_from.orders, answer.degraded) == (21, ())
 
@@ -210,7 +210,7 @@ async def test_a_rebuild_waits_for_a_history_that_is_away(monkeypatch: pytest.Mo
         await until(lambda: history.calls.count("read") > 2)
         assert (await autoship.predict(request())).degraded == ("rebuilding", "history_away")
         history.away = set()
-        await until(lambda: not autoship._customers._residents["acme"].stale)
+        await until(lambda: not autoship._customers.peek("acme").stale)
         assert (await autoship.predict(request())).degraded == ()
 
 

@@ -37,6 +37,7 @@ class Configuration(msgspec.Struct, frozen=True):
     port: int
     history: HistoryPlace
     cache: InMemory
+    memory_mb: int
 
 
 class Setting(msgspec.Struct, frozen=True):
@@ -68,6 +69,12 @@ def _host(text: str) -> str:
 def _port(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > 65535:
         raise ValueError("is a port from 0 to 65535, 0 for any that is free")
+    return int(text)
+
+
+def _memory_mb(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,8}", text, re.ASCII) or int(text) < 1:
+        raise ValueError("is a number of MiB, at least 1")
     return int(text)
 
 
@@ -111,6 +118,13 @@ SETTINGS = (
         _history,
     ),
     Setting("cache", "memory:", "URL", "Where models are kept at hand: memory: is this process's own.", _cache),
+    Setting(
+        "memory_mb",
+        "1024",
+        "MIB",
+        "How much memory models may take; those that were not used for longest are saved and let go first.",
+        _memory_mb,
+    ),
 )
 """Everything that can be set. A flag wins over a variable, and a variable over the default."""
 

@@ -29,7 +29,7 @@ KEEP_ALIVE_S = 75
 
 
 @click.command()
-@setting_options("host", "port", "history", "cache")
+@setting_options("host", "port", "history", "cache", "memory_mb")
 def serve(**flags: str | None) -> None:
     """Answer over HTTP.
 
@@ -54,7 +54,7 @@ def _listening(configuration: Configuration) -> socket.socket:
 
 
 async def _serve(configuration: Configuration, listener: socket.socket) -> None:
-    async with running(configuration.history) as service:
+    async with running(configuration.history, memory_mb=configuration.memory_mb) as service:
         server = server_of(application(service))
         for stop in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(stop, server.handle_exit, stop, None)

@@ -39,6 +39,9 @@ REPLACING_GAIN = 0.02
 MOST_REPLACED = 2
 MOST_FLATS = 1_000
 """So many orders that were foreseen are kept flat until they are learned."""
+ENTRY_BYTES = 140
+"""What a context, a value or a choice takes, give or take; and how many of them a key is worth."""
+KEY_ENTRIES = 15
 
 
 class CustomerModel:
@@ -235,6 +238,13 @@ class CustomerModel:
             outcomes_seen=len(self.approval.evidence),
             warnings=warnings,
         )
+
+    def nbytes(self) -> int:
+        """About how many bytes of memory the model takes: its arrays exactly, what lies in dictionaries by count."""
+        arrays = [value for part in (self.table, self.window) for value in vars(part).values()]
+        entries = sum(len(key.rows) + KEY_ENTRIES for key in self.contexts.every_key())
+        entries += sum(len(column.of_value) for column in self.window.columns.values()) + len(self.choices.shipments)
+        return sum(one.nbytes for one in arrays if isinstance(one, np.ndarray)) + entries * ENTRY_BYTES
 
     # snapshots
 

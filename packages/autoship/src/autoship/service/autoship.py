@@ -32,6 +32,7 @@ from autoship.service.turns import Teacher, Turns
 
 REBUILDING = "rebuilding"
 HISTORY_AWAY = "history_away"
+MEMORY_BYTES = 2**30
 
 _encode = msgspec.json.Encoder().encode
 
@@ -40,10 +41,17 @@ class Autoship:
     """For one event loop: made, used and closed on it. ``clock`` gives the time, aware and in UTC.
 
     Every method that needs the history raises `HistoryError` where it cannot be had; a prediction needs it only where
-    the customer's model is not in memory.
+    the customer's model is not in memory. Models take at most about ``memory_bytes``.
     """
 
-    def __init__(self, history: History, *, settings: Settings, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        history: History,
+        *,
+        settings: Settings,
+        clock: Callable[[], datetime],
+        memory_bytes: int = MEMORY_BYTES,
+    ) -> None:
         self._history = history
         self._clock = clock
         self._defaults = settings
@@ -52,7 +60,7 @@ class Autoship:
         self._blank = builder.blank()
         self._given = GivenOut(history)
         self._learned = Learned(history)
-        self._customers = Customers(history, builder, teacher, self._given, self._learned)
+        self._customers = Customers(history, builder, teacher, self._given, self._learned, most_bytes=memory_bytes)
         self._run = secrets.token_hex(8)
         self._numbers = count(1)
 
@@ -115,7 +123,7 @@ class Autoship:
         found = await self._history.list_customers(after, limit + 1)
         page = []
         for customer in found[:limit]:
-            resident = self._customers.at_hand(customer.customer_id)
+            resident = self._customers.peek(customer.customer_id)
             page.append(listed(customer, None if resident is None else resident.model.summary().numbers()))
         return CustomerPage(page, page[-1].customer_id if len(found) > limit else None)
 

@@ -1,6 +1,6 @@
 """The customers whose models are in memory: loads each once, keeps it up with its log, rebuilds it after corrections
-and deletions, saves snapshots, forgets. The log is the truth; a model that was lost or fell behind is made again from
-it."""
+and deletions, saves snapshots, forgets, and lets those go that were not used for longest. The log is the truth; a model
+that was lost or fell behind is made again from it."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from autoship.service.builder import Builder
 from autoship.service.given import GivenOut
 from autoship.service.learned import Learned
 from autoship.service.resident import Resident
+from autoship.service.residents import Residents
 from autoship.service.turns import Teacher
 
 SAVED_EVERY = 1_000
@@ -37,23 +38,37 @@ logger = logging.getLogger(__name__)
 class Customers:
     """All residents. Whatever changes a model, or anything that is kept of a customer, does so under its lock."""
 
-    def __init__(self, history: History, builder: Builder, teacher: Teacher, given: GivenOut, learned: Learned) -> None:
+    def __init__(
+        self,
+        history: History,
+        builder: Builder,
+        teacher: Teacher,
+        given: GivenOut,
+        learned: Learned,
+        *,
+        most_bytes: int,
+    ) -> None:
         self._history = history
         self._teacher = teacher
         self._builder = builder
         self._given = given
         self._learned = learned
-        self._residents: dict[str, Resident] = {}
+        self._residents = Residents(most_bytes)
         self._loading: dict[str, asyncio.Task[Resident | None]] = {}
         self._forgotten: set[str] = set()
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._loads = asyncio.Semaphore(LOADED_AT_ONCE)
         self._rebuilds = asyncio.Semaphore(REBUILT_AT_ONCE)
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._making_room: asyncio.Task[None] | None = None
 
     def at_hand(self, customer_id: str) -> Resident | None:
         """The customer, if its model is in memory."""
         return self._residents.get(customer_id)
+
+    def peek(self, customer_id: str) -> Resident | None:
+        """The same for who only looks: it keeps the model in memory no longer."""
+        return self._residents.peek(customer_id)
 
     async def get(self, customer_id: str) -> Resident | None:
         """The customer, loaded where it is not in memory, once however many ask; None where the history has nothing."""
@@ -94,13 +109,14 @@ class Customers:
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        residents = tuple(self._residents.values())
+        residents = tuple(self._residents)
         for start in range(0, len(residents), SAVED_AT_ONCE):
             await asyncio.gather(*map(self._save, residents[start : start + SAVED_AT_ONCE]))
 
     async def _load(self, customer_id: str) -> Resident | None:
         try:
             async with self._loads:
+                await self._make_room()
                 resident = await self._build(customer_id)
                 while customer_id in self._forgotten:
                     self._forgotten.discard(customer_id)
@@ -125,7 +141,8 @@ class Customers:
             self._learned.add(customer_id, built.outcomes, revision=built.revision, since=built.since)
             await self._learn(resident, tail.entries)
             self._rebuild_if_changed(resident, tail.revision)
-            self._residents[customer_id] = resident
+            self._residents.add(resident)
+        self._make_room_when_due()
         return resident
 
     async def _follow(self, resident: Resident, appended: Appended) -> None:
@@ -141,7 +158,9 @@ class Customers:
             done = True
         finally:
             if not done:
-                self._residents.pop(resident.customer_id, None)
+                self._residents.remove(resident.customer_id)
+        self._residents.measure_if_grown(resident)
+        self._make_room_when_due()
         self._save_when_due(resident)
 
     async def _learn(self, resident: Resident, entries: Sequence[LogEntry]) -> None:
@@ -176,7 +195,7 @@ class Customers:
         async with self._lock(customer_id):
             async with self._given.forgetting(customer_id):
                 known = await self._history.delete_customer(customer_id)
-                resident = self._residents.pop(customer_id, None)
+                resident = self._residents.remove(customer_id)
             if resident is not None:
                 resident.gone = True
                 if resident.rebuild is not None:
@@ -208,6 +227,7 @@ class Customers:
         finally:
             resident.rebuild = None
         await self._save(resident)
+        self._make_room_when_due()
 
     async def _rebuild_once(self, resident: Resident) -> None:
         """Swaps in a model built from the log. Where that was changed meanwhile, it is newer than the one before."""
@@ -216,11 +236,12 @@ class Customers:
         async with self._lock(customer_id):
             tail = await self._history.read(customer_id, built.model.seq)
             outcomes = await self._teacher.teach(built.model, tail.entries)
-            if self._residents.get(customer_id) is not resident:
+            if self._residents.peek(customer_id) is not resident:
                 resident.stale = False
                 return
             self._learned.add(customer_id, built.outcomes + outcomes, revision=built.revision, since=built.since)
             resident.model, resident.revision = built.model, built.revision
+            self._residents.measure(resident)
             resident.unsaved = built.learned + len(tail.entries)
             resident.stale = tail.revision != built.revision
 
@@ -235,17 +256,50 @@ class Customers:
         has learned is written before, so that no outcome is missing from what a restart finds.
         """
         async with self._lock(resident.customer_id):
-            if not resident.unsaved or resident.stale or self._residents.get(resident.customer_id) is not resident:
+            if resident.unsaved and not resident.stale and self._residents.peek(resident.customer_id) is resident:
+                await self._save_it(resident)
+
+    async def _save_it(self, resident: Resident) -> None:
+        model = resident.model
+        data = await asyncio.to_thread(model.to_bytes)
+        snapshot = Snapshot(model.seq, resident.revision, data, model.summary().numbers())
+        try:
+            await self._learned.flush(resident.customer_id)
+            await self._history.save_snapshot(resident.customer_id, snapshot)
+            resident.unsaved = 0
+        except HistoryError as error:
+            logger.warning("no snapshot of customer %r was saved: %s", resident.customer_id, error)
+
+    def _make_room_when_due(self) -> None:
+        if self._making_room is None and self._residents.surplus(self._is_free):
+            self._making_room = self._spawn(self._make_room())
+            self._making_room.add_done_callback(self._room_made)
+
+    def _room_made(self, _: object) -> None:
+        self._making_room = None
+
+    async def _make_room(self) -> None:
+        """Lets the least recently used go until the others are within the bound."""
+        while going := self._residents.surplus(self._is_free)[:SAVED_AT_ONCE]:
+            await asyncio.gather(*map(self._let_go, going))
+
+    def _is_free(self, resident: Resident) -> bool:
+        lock = self._locks.get(resident.customer_id)
+        return not resident.stale and (lock is None or not lock.locked())
+
+    async def _let_go(self, resident: Resident) -> None:
+        """Saves a model and lets it go. One that cannot be saved goes, too: the bound holds, and the log has it all."""
+        customer_id = resident.customer_id
+        async with self._lock(customer_id):
+            if resident.stale or self._residents.peek(customer_id) is not resident:
                 return
-            model = resident.model
-            data = await asyncio.to_thread(model.to_bytes)
-            snapshot = Snapshot(model.seq, resident.revision, data, model.summary().numbers())
-            try:
-                await self._learned.flush(resident.customer_id)
-                await self._history.save_snapshot(resident.customer_id, snapshot)
-                resident.unsaved = 0
-            except HistoryError as error:
-                logger.warning("no snapshot of customer %r was saved: %s", resident.customer_id, error)
+            if resident.unsaved:
+                await self._save_it(resident)
+            if self._residents.last is resident:
+                return
+            if resident.unsaved:
+                self._learned.drop(customer_id)
+            self._residents.remove(customer_id)
 
     def _lock(self, customer_id: str) -> asyncio.Lock:
         lock = self._locks.get(customer_id)
