@@ -323,7 +323,7 @@ def test_a_customer_is_found_by_its_id_percent_encoded(client: httpx.Client, cus
         ("/v1/customers/a/b", 404, None),
         ("/v1/customers/", 404, None),
         ("/v1/nothing", 404, None),
-        ("/", 404, None),
+        ("/nothing", 404, None),
     ],
 )
 def test_what_is_not_there_is_a_problem(server: str, path: str, status: int, field: str | None) -> None:

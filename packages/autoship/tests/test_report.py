@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from html.parser import HTMLParser
 
 import pytest
 from autoship.domain.log import LogEntry
@@ -20,6 +19,7 @@ from autoship.report.ticks import round_steps, time_ticks
 from autoship.report.words import count, of_hundred, percent, printable
 from hypothesis import given
 from hypothesis import strategies as st
+from page_reader import Page
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 NASTY = '<script>alert("x")</script>&amp;\x1b[31m'
@@ -65,32 +65,6 @@ def measured(customers: int = 2, orders: int = 60, name: str = "acme", file: str
     return summarise(outcomes, list(rivals), reading=reading)
 
 
-class Page(HTMLParser):
-    """A page taken apart: its elements with their attributes, its words, and whether every element is closed."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str]]] = []
-        self.words = ""
-        self.open: list[str] = []
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, {name: value or "" for name, value in attrs}))
-        if tag != "meta":
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.words += data
-
-    def all(self, tag: str) -> list[dict[str, str]]:
-        return [attributes for name, attributes in self.elements if name == tag]
-
-
 def test_every_element_of_the_page_is_closed_and_every_id_is_used_once() -> None:
     whole = Page(page(measured()))
     ids = [attributes["id"] for _, attributes in whole.elements if "id" in attributes]
@@ -120,7 +94,7 @@ def test_every_plot_has_a_title_a_description_and_its_numbers() -> None:
     ids = {attributes["id"] for _, attributes in whole.elements if "id" in attributes}
     assert len(plots) == 3
     assert all(set(svg["aria-labelledby"].split()) <= ids for svg in plots)
-    assert sum(words == "The numbers of this plot" for words in (d.get("aria-label") for d in whole.all("div"))) == 3
+    assert len({d["aria-label"] for d in whole.all("div") if "aria-label" in d}) == 3
 
 
 def test_the_page_says_in_words_what_was_approved_and_what_of_that_was_wrong() -> None:

@@ -54,7 +54,8 @@ class Match(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``field`` names a field of the choice: then ``shipped`` and ``predicted`` are its value, as text, in the shipment
     and in the prediction, and ``right`` asks about that field alone. Without it, ``right`` asks about the whole choice,
-    and a value may be any field's. ``since`` (at or after) and ``until`` (before) bound `Outcome.known_at`.
+    and a value may be any field's, or all of them (`choice_text`). ``since`` (at or after) and ``until`` (before) bound
+    `Outcome.known_at`.
     """
 
     field: str | None = None
@@ -78,7 +79,7 @@ class Match(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def _says(self, choice: Shipment, text: str) -> bool:
         if self.field is None:
-            return any(word_text(word) == text for word in choice.values())
+            return any(word_text(word) == text for word in choice.values()) or choice_text(choice) == text
         return self.field in choice and word_text(choice[self.field]) == text
 
     def _right(self, outcome: Outcome) -> bool:
@@ -88,6 +89,11 @@ class Match(msgspec.Struct, frozen=True, omit_defaults=True):
 def word_text(word: Word) -> str:
     """A field's value as it is written in addresses and in tables."""
     return str(word).lower() if isinstance(word, bool) else str(word)
+
+
+def choice_text(choice: Shipment) -> str:
+    """A whole choice as it is written there: the values, ordered by the names of their fields."""
+    return " · ".join(word_text(choice[name]) for name in sorted(choice))
 
 
 def _same(one: Word | None, other: Word | None) -> bool:

@@ -6,7 +6,7 @@ import html
 from collections.abc import Iterable
 from typing import TypeAlias
 
-VOID = frozenset({"meta", "br", "hr"})
+VOID = frozenset({"meta", "link", "input", "br", "hr"})
 
 
 class Markup(str):

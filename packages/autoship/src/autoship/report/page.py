@@ -29,7 +29,9 @@ def page(summary: Summary) -> str:
     plots = [
         _section("Right over time", accuracy_over_time(summary)),
         _section("How much can be approved", risk_against_coverage(summary)),
-        _section("Can its confidence be believed?", reliability(summary)),
+        _section(
+            "Can its confidence be believed?", reliability(summary.last_fifth.reliability, summary.last_fifth.ece)
+        ),
         _section("Why orders were left to a person", _reasons(summary)),
     ]
     body = element(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from autoship.replay.calibration import Bin
 from autoship.replay.summary import AUTOSHIP, Summary
 from autoship.report.markup import Markup, element, fragment
 from autoship.report.svg import Axis, Dot, Level, Series, chart, legend
@@ -38,10 +39,11 @@ def accuracy_over_time(summary: Summary) -> Markup | None:
     first, last = stretches[0].first_ordered_at, stretches[-1].last_ordered_at
     x = Axis("when the order was placed", first.timestamp(), last.timestamp(), time_ticks(first, last, 3))
     worst = min(share for s in stretches for share in s.accuracy.values())
-    y = _shares(math.floor(worst * 5) / 5, 1.0)
+    y = share_axis(math.floor(worst * 5) / 5, 1.0)
     told = ", ".join(f"{METHODS.get(name, name)}: {percent(summary.all.accuracy[name])}" for name in names)
+    title = "Share of orders foreseen, over time"
     drawn = chart(
-        "time", "Share of orders foreseen, over time", f"Over all orders, {told}. Each point is a stretch.", x, y,
+        "time", title, f"Over all orders, {told}. Each point is a stretch.", x, y,
         series=series,
     )  # fmt: skip
     rows = [
@@ -53,7 +55,11 @@ def accuracy_over_time(summary: Summary) -> Markup | None:
         element("p", words),
         legend(series),
         drawn,
-        numbers(("placed", "orders", *(METHODS.get(name, name) for name in names)), rows),
+        numbers(
+            title,
+            ("placed", "orders", *(METHODS.get(name, name) for name in names)),
+            rows,
+        ),
     )
 
 
@@ -62,7 +68,7 @@ def risk_against_coverage(summary: Summary) -> Markup | None:
     points, window = summary.coverage, summary.last_fifth
     if not points:
         return None
-    top = _ceiling(max(summary.max_error * 2, *(point.risk for point in points)))
+    top = ceiling(max(summary.max_error * 2, *(point.risk for point in points)))
     line = Series("if the surest orders were approved", [(point.coverage, point.risk) for point in points])
     promise = Level(summary.max_error, f"the promise: at most {percent(summary.max_error)} wrong")
     dots = []
@@ -71,12 +77,13 @@ def risk_against_coverage(summary: Summary) -> Markup | None:
         approved, wrong = percent(window.share_approved), percent(window.error_approved)
         standing = f"What autoship did: {approved} approved, {wrong} of that wrong."
         dots.append(Dot(window.share_approved, window.error_approved, 8, standing, 1))
+    title = "Wrong among the approved, by how much is approved"
     drawn = chart(
         "risk",
-        "Wrong among the approved, by how much is approved",
+        title,
         f"{standing} Approving everything that could be predicted: {percent(points[-1].risk)} wrong.",
         Axis("share approved, the surest first", 0.0, 1.0, share_ticks(0.0, 1.0, 3)),
-        _shares(0.0, top),
+        share_axis(0.0, top),
         series=[line],
         dots=dots,
         levels=[promise],
@@ -87,13 +94,19 @@ def risk_against_coverage(summary: Summary) -> Markup | None:
         element("p", words),
         legend([line], [promise], [("what autoship did", 1)] if dots else ()),
         drawn,
-        numbers(("approved", "wrong", "confidence of the least sure"), rows),
+        numbers(
+            title,
+            ("approved", "wrong", "confidence of the least sure"),
+            rows,
+        ),
     )
 
 
-def reliability(summary: Summary) -> Markup | None:
-    """Whether a confidence means what it says: the share right for what was said, each dot as large as its bin."""
-    bins, error = summary.last_fifth.reliability, summary.last_fifth.ece
+def reliability(bins: Sequence[Bin], error: float | None) -> Markup | None:
+    """Whether a confidence means what it says: the share right for what was said, each dot as large as its bin.
+
+    ``error`` is the expected calibration error of the same orders.
+    """
     if not bins or error is None:
         return None
     most = max(each.orders for each in bins)
@@ -106,12 +119,13 @@ def reliability(summary: Summary) -> Markup | None:
         )
         for each in sorted(bins, key=lambda each: -each.orders)
     ]
+    title = "Share right, by what autoship said"
     drawn = chart(
         "reliability",
-        "Share right, by what autoship said",
+        title,
         f"On average what it said was {error * 100:.1f} points away from what came true.",
         Axis("how sure autoship was", 0.0, 1.0, share_ticks(0.0, 1.0, 3)),
-        _shares(0.0, 1.0),
+        share_axis(0.0, 1.0),
         dots=dots,
         diagonal=True,
     )
@@ -123,17 +137,21 @@ def reliability(summary: Summary) -> Markup | None:
         "Where it says that 90 of 100 will be right, are 90 right? On the dashed line, exactly; below it, it was too "
         f"sure. Larger dots are more orders. On average it was {error * 100:.1f} points off."
     )
-    return fragment(element("p", words), drawn, numbers(("confidence", "orders", "said, on average", "right"), rows))
+    return fragment(
+        element("p", words),
+        drawn,
+        numbers(title, ("confidence", "orders", "said, on average", "right"), rows),
+    )
 
 
-def numbers(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Markup:
-    """A plot's numbers as a table, folded away."""
+def numbers(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Markup:
+    """The numbers of the plot of this title as a table, folded away."""
     table = element(
         "table",
         element("thead", element("tr", [element("th", head, scope="col") for head in heads])),
         element("tbody", [_row(row) for row in rows]),
     )
-    region = element("div", table, class_="scroll", tabindex="0", role="region", aria_label="The numbers of this plot")
+    region = element("div", table, class_="scroll", tabindex="0", role="region", aria_label=f"The numbers of: {title}")
     return element("details", element("summary", "The numbers"), region)
 
 
@@ -145,11 +163,12 @@ def _cells(shares: dict[str, float], names: Sequence[str]) -> list[str]:
     return [percent(shares[name]) for name in names]
 
 
-def _shares(low: float, high: float) -> Axis:
+def share_axis(low: float, high: float) -> Axis:
+    """The axis of a share, from ``low`` to ``high``."""
     return Axis("", low, high, share_ticks(low, high))
 
 
-def _ceiling(share: float) -> float:
+def ceiling(share: float) -> float:
     """The end of an axis that holds this share, at a tick."""
     steps = round_steps(0.0, share)
     step = steps[1] - steps[0] if len(steps) > 1 else share

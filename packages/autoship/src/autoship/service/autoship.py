@@ -161,13 +161,13 @@ class Autoship:
         await self._learned.flush(customer_id)
         await self._given.flush_for({(customer_id, check_order_id(order_id))})
         served = await self._history.find_answer(customer_id, order_id)
-        answer = None if served is None else served.answer
+        answer, served_at = (None, None) if served is None else (served.answer, served.served_at)
         entry = await self._history.find_record(customer_id, order_id)
         if entry is None:
-            return None if answer is None else OneOrder(None, None, answer)
+            return None if answer is None else OneOrder(None, None, answer, served_at)
         nearest = await self._history.read_outcomes(customer_id, Match(), before=entry.seq + 1, limit=1)
         outcome = nearest[0] if nearest and nearest[0].seq == entry.seq else None
-        return OneOrder(entry.record, outcome, answer)
+        return OneOrder(entry.record, outcome, answer, served_at)
 
     async def close(self) -> None:
         """Keeps what waits to be kept, and the models' snapshots. The history stays open: its maker closes it."""

@@ -54,11 +54,12 @@ class Compared(msgspec.Struct, frozen=True):
 
 class OneOrder(msgspec.Struct, frozen=True):
     """What is known of one order: its record once it has shipped, what came of the prediction that it is judged by,
-    and the answer that was given out, as JSON. At least one of them is there."""
+    and the answer that was given out, as JSON, at ``served_at``. At least one of them is there."""
 
     record: Record | None
     outcome: Outcome | None
     answer: bytes | None
+    served_at: datetime | None
 
 
 def listed(customer: Listed, live: Numbers | None) -> ListedCustomer:

@@ -15,6 +15,8 @@ from autoship.web.body import Disconnected, discard
 from autoship.web.customers import CustomerEndpoint, CustomersEndpoint
 from autoship.web.docs import docs_endpoint, openapi_endpoint
 from autoship.web.health import Health, Readiness
+from autoship.web.html import wants_page
+from autoship.web.pages import page_routes, send_problem_page
 from autoship.web.predictions import PredictionEndpoint, PredictionsEndpoint
 from autoship.web.problems import problem_of, problem_of_status, send_problem
 from autoship.web.response import LastlySend
@@ -29,6 +31,7 @@ def application(service: Autoship) -> ASGIApp:
     """The application over ``service``, which stays its maker's to close."""
     prediction = PredictionEndpoint(service)
     routes = [
+        *page_routes(service),
         Route(ONE_PREDICTION, prediction, methods=["POST"]),
         Route("/v1/predictions", PredictionsEndpoint(service), methods=["POST"]),
         Route("/v1/shipments", ShipmentsEndpoint(service), methods=["POST"]),
@@ -75,8 +78,8 @@ async def _refuse(scope: Scope, send: Send, error: HTTPException) -> None:
     """What the router refuses: no such place, or not with this method."""
     allowed = (error.headers or {}).get("Allow")
     if allowed is None:
-        detail = f"There is nothing at {scope['path']}."
-        await send_problem(send, problem_of_status(HTTPStatus(error.status_code), detail))
+        problem = problem_of_status(HTTPStatus(error.status_code), f"There is nothing at {scope['path']}.")
+        await (send_problem_page if wants_page(scope) else send_problem)(send, problem)
     else:
         detail = f"{scope['method']} is not for {scope['path']}: use {allowed}."
         problem = problem_of_status(HTTPStatus(error.status_code), detail)
