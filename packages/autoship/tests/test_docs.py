@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import itertools
 import os
 import re
 import shlex
@@ -25,6 +26,7 @@ from autoship.domain.record import parse_record
 from autoship.replay.calibration import Bin
 from autoship.replay.curves import CoveragePoint, Stretch
 from autoship.replay.summary import BadLine, Customer, Reading, Score, Summary, Times, Window
+from autoship.web.metrics import METRICS
 from autoship.web.problems import STATUSES
 
 ROOT = Path(__file__).parents[3]
@@ -112,8 +114,10 @@ class Reader:
         for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
             command, expected = command_and_output(part)
             words = shlex.split(command, comments=True)
+            settings = dict(itertools.takewhile(lambda word: len(word) == 2, (word.split("=", 1) for word in words)))
+            words = words[len(settings) :]
             if words[:2] == ["autoship", "serve"]:
-                self._serve(words, expected)
+                self._serve(words, settings, expected)
             elif words[0] not in ("cd", "git", "make", "pip"):
                 self._run(command, expected)
 
@@ -133,13 +137,13 @@ class Reader:
             self._names = example.globs
             assert not failed, "".join(printed)
 
-    def _serve(self, words: list[str], expected: str) -> None:
+    def _serve(self, words: list[str], settings: dict[str, str], expected: str) -> None:
         self.close()
         self._servers.append(
             subprocess.Popen(
                 [*words, "--port", "0"],
                 cwd=self._folder,
-                env=self._environment,
+                env={**self._environment, **settings},
                 stdout=subprocess.PIPE,
                 text=True,
                 executable=str(Path(sys.executable).parent / words[0]),
@@ -256,8 +260,20 @@ def test_the_replay_report_is_documented_field_by_field() -> None:
 
 def test_every_flag_and_variable_is_documented_with_its_default() -> None:
     page = (ROOT / "docs/reference/configuration.md").read_text()
-    rows = re.findall(r"^\| `(--[\w-]+)` \| `(AUTOSHIP_\w+)` \| `([^`]*)` \|", page, re.MULTILINE)
-    assert set(rows) == {(setting.flag, setting.variable, setting.default) for setting in SETTINGS}
+    rows = re.findall(r"^\| (?:`(--[\w-]+)`|none) \| `(AUTOSHIP_\w+)` \| (?:`([^`]*)`|none) \|", page, re.MULTILINE)
+    assert set(rows) == {(setting.flag or "", setting.variable, setting.default) for setting in SETTINGS}
+
+
+def test_every_metric_is_documented_with_its_labels_and_nothing_else_is() -> None:
+    page = (ROOT / "docs/reference/metrics.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| ([^|]*) \|", page, re.MULTILINE)
+    assert {(name, kind, tuple(re.findall(r"`(\w+)`", labels))) for name, kind, labels in rows} == {
+        (metric.name, metric.kind, metric.labels) for metric in METRICS
+    }
+    pages = [page.read_text() for page in (ROOT / "docs").glob("**/*.md")]
+    used = {name for text in pages for name in re.findall(r"\bautoship_\w+", text)}
+    real = {metric.name for metric in METRICS}
+    assert {re.sub(r"_(bucket|sum|count)$", "", name) for name in used} <= real
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))

@@ -214,4 +214,5 @@ async def test_only_so_many_predictions_are_kept_and_only_so_long(make_history: 
 async def test_a_history_that_works_is_in_no_trouble(history: History) -> None:
     await history.append("acme", records(1))
     await history.read("acme")
+    await history.probe()
     assert history.trouble is None

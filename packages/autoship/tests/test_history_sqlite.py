@@ -95,6 +95,33 @@ def small_files() -> Iterator[None]:
     signal.signal(signal.SIGXFSZ, handler)
 
 
+async def test_a_probe_finds_out_that_a_locked_file_can_be_written_again(tmp_path: Path) -> None:
+    async with opened(tmp_path / "a.db", busy_timeout_s=0.05) as history:
+        with contextlib.closing(sqlite3.connect(tmp_path / "a.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(HistoryUnavailable, match="locked"):
+                await history.probe()
+            assert "locked" in str(history.trouble)
+        await history.probe()
+        assert history.trouble is None
+
+
+async def probe_often(history: SqliteHistory) -> None:
+    for _ in range(1_000):
+        await history.probe()
+
+
+async def test_a_probe_of_a_full_disk_fails_and_changes_nothing(tmp_path: Path, small_files: None) -> None:
+    async with opened(tmp_path / "a.db") as history:
+        await history.append("acme", records(3))
+        with pytest.raises(HistoryUnavailable):
+            await probe_often(history)
+        assert history.trouble is not None
+        assert len((await history.read("acme")).entries) == 3
+    async with opened(tmp_path / "a.db") as history:
+        assert len((await history.read("acme")).entries) == 3
+
+
 @pytest.mark.usefixtures("small_files")
 async def test_a_full_disk_is_unavailable_and_what_was_kept_stays(tmp_path: Path) -> None:
     async with opened(tmp_path / "a.db") as history:

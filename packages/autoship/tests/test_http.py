@@ -16,12 +16,13 @@ import httpx
 import pytest
 import uvloop
 from autoship.adapters.memory import MemoryHistory
-from autoship.cli.serve import server_of
 from autoship.configuration import SqliteFile
 from autoship.errors import HistoryUnavailable, HistoryUnusable
 from autoship.ports import Tail
 from autoship.service import Autoship, Settings
 from autoship.web import application, predictions, shipments
+from autoship.web.server import Limits, server_of
+from autoship.web.traffic import Traffic
 from autoship.wiring import running
 from autoship_samples import GROUND, PRIORITY, line, record, records
 
@@ -29,15 +30,16 @@ PROBLEM = "application/problem+json"
 
 
 @contextlib.contextmanager
-def serving(path: Path) -> Iterator[str]:
-    """A server in a thread, over SQLite; gives its address."""
+def serving(path: Path, limits: Limits | None = None, **options: Any) -> Iterator[str]:
+    """A server in a thread, over SQLite, with ``options`` of the application; gives its address."""
     listener = socket.create_server(("127.0.0.1", 0))
     ready = threading.Event()
     stop: list[Callable[[], None]] = []
 
     async def serve() -> None:
         async with running(SqliteFile(path)) as service:
-            server = server_of(application(service))
+            traffic = Traffic()
+            server = server_of(application(service, traffic=traffic, **options), limits=limits, traffic=traffic)
             loop = asyncio.get_running_loop()
             stop.append(lambda: loop.call_soon_threadsafe(setattr, server, "should_exit", True))
             ready.set()

@@ -12,7 +12,7 @@ from autoship.adapters.memory import MemoryHistory
 from autoship.errors import HistoryUnavailable, InvalidInput
 from autoship.learning import CustomerModel
 from autoship.ports import History, Snapshot
-from autoship.service import Line, customers, intake
+from autoship.service import Counters, Line, customers, intake
 from autoship.service import given as given_out
 from autoship.service.answer import rounded
 from autoship.service.turns import Teacher
@@ -304,7 +304,7 @@ async def test_predictions_given_out_are_kept_together_and_at_the_end(history: H
 async def test_predictions_given_out_wait_for_a_history_that_is_away_within_bounds() -> None:
     history = Watched()
     await history.append("acme", records(1))
-    waiting = given_out.GivenOut(history, every_s=0.001, most=3)
+    waiting = given_out.GivenOut(history, Counters(), every_s=0.001, most=3)
     history.away = ALL
     for n in range(5):
         waiting.add(served(n))

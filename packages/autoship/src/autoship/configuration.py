@@ -4,14 +4,17 @@ frozen value. Every problem is told, all of them at once. Opens nothing but thos
 from __future__ import annotations
 
 import difflib
+import hmac
 import re
 from collections.abc import Callable, Mapping
+from enum import StrEnum
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
 from autoship.errors import ConfigurationError
+from autoship.learning.approval import LEAST_ERROR, MOST_ERROR
 
 PREFIX = "AUTOSHIP_"
 FROM_FILE = "_FILE"
@@ -30,6 +33,47 @@ class InMemory(msgspec.Struct, frozen=True):
 HistoryPlace: TypeAlias = SqliteFile | InMemory
 
 
+class Secret:
+    """A text that is shown nowhere: neither its repr nor a log line made of it tells what it is."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The text itself, for the one who compares or signs with it."""
+        return self._text
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return hmac.compare_digest(self._text.encode(), other._text.encode())
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+
+class LogForm(StrEnum):
+    """How a line of the log is written. ``auto``: as text on a terminal, else as JSON."""
+
+    TEXT = "text"
+    JSON = "json"
+    AUTO = "auto"
+
+
+class LogLevel(StrEnum):
+    """The least that is logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
 class Configuration(msgspec.Struct, frozen=True):
     """All of it. Field by field as in `SETTINGS`."""
 
@@ -38,16 +82,29 @@ class Configuration(msgspec.Struct, frozen=True):
     history: HistoryPlace
     cache: InMemory
     memory_mb: int
+    token: Secret | None
+    max_error: float
+    audit: float
+    log: LogForm
+    log_level: LogLevel
+    access_log: bool
+    request_timeout_s: float
+    max_connections: int
+    drain_s: float
 
 
 class Setting(msgspec.Struct, frozen=True):
-    """One thing that can be set. ``parse`` raises `ValueError` with what would be right."""
+    """One thing that can be set. ``parse`` raises `ValueError` with what would be right.
+
+    What is ``secret`` has no flag, since everybody on the machine can read a command line, and no default but none.
+    """
 
     name: str
     default: str
     metavar: str
     help: str
     parse: Callable[[str], Any]
+    secret: bool = False
 
     @property
     def variable(self) -> str:
@@ -55,9 +112,9 @@ class Setting(msgspec.Struct, frozen=True):
         return PREFIX + self.name.upper()
 
     @property
-    def flag(self) -> str:
+    def flag(self) -> str | None:
         """The flag of the commands that have one for it."""
-        return f"--{self.name.replace('_', '-')}"
+        return None if self.secret else f"--{self.name.replace('_', '-')}"
 
 
 def _host(text: str) -> str:
@@ -70,6 +127,72 @@ def _port(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > 65535:
         raise ValueError("is a port from 0 to 65535, 0 for any that is free")
     return int(text)
+
+
+MOST_SECONDS = 86_400.0
+MOST_CONNECTIONS = 1_000_000
+
+
+def _token(text: str) -> Secret:
+    if not re.fullmatch(r"[!-~]{1,4096}", text):
+        raise ValueError("is one word of visible ASCII characters, such as `openssl rand -hex 32` prints")
+    return Secret(text)
+
+
+def _number(text: str) -> float:
+    return float(text) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text) else -1.0
+
+
+def _max_error(text: str) -> float:
+    number = _number(text)
+    if not LEAST_ERROR <= number <= MOST_ERROR:
+        raise ValueError(f"is a share between {LEAST_ERROR} and {MOST_ERROR}")
+    return number
+
+
+def _audit(text: str) -> float:
+    number = _number(text)
+    if not 0 <= number <= 1:
+        raise ValueError("is a share between 0 and 1")
+    return number
+
+
+def _drain(text: str) -> float:
+    number = _number(text)
+    if not 1 <= number <= MOST_SECONDS:
+        raise ValueError(f"is a number of seconds from 1 to {MOST_SECONDS:.0f}")
+    return number
+
+
+def _timeout(text: str) -> float:
+    number = _number(text)
+    if not 0 < number <= MOST_SECONDS:
+        raise ValueError(f"is a number of seconds, more than 0, at most {MOST_SECONDS:.0f}")
+    return number
+
+
+def _connections(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,7}", text) or not 1 <= int(text) <= MOST_CONNECTIONS:
+        raise ValueError(f"is a whole number from 1 to {MOST_CONNECTIONS:,}")
+    return int(text)
+
+
+def _switch(text: str) -> bool:
+    if text not in ("on", "off"):
+        raise ValueError('is "on" or "off"')
+    return text == "on"
+
+
+E = TypeVar("E", bound=StrEnum)
+
+
+def _one_of(kind: type[E]) -> Callable[[str], E]:
+    def parse(text: str) -> E:
+        if text not in kind.__members__.values():
+            raise ValueError(f"is one of {', '.join(kind)}")
+        return kind(text)
+
+    return parse
 
 
 def _memory_mb(text: str) -> int:
@@ -125,6 +248,15 @@ SETTINGS = (
         "How much memory models may take; those that were not used for longest are saved and let go first.",
         _memory_mb,
     ),
+    Setting("token", "", "TOKEN", "What callers have to show; without it, nothing is asked for.", _token, secret=True),
+    Setting("max_error", "0.05", "SHARE", "How much of what is approved may be wrong.", _max_error),
+    Setting("audit", "0.1", "SHARE", "How much of what could be approved is held back for a person.", _audit),
+    Setting("log", "text", "FORM", "text, json, or auto: text on a terminal, else json.", _one_of(LogForm)),
+    Setting("log_level", "info", "LEVEL", "The least that is logged: debug, info, warning, error.", _one_of(LogLevel)),
+    Setting("access_log", "off", "on|off", "Whether each request is logged.", _switch),
+    Setting("request_timeout_s", "30", "SECONDS", "How long a client may keep the service waiting.", _timeout),
+    Setting("max_connections", "1000", "NUMBER", "How many connections are open at once, at most.", _connections),
+    Setting("drain_s", "20", "SECONDS", "How long stopping may take, answers under way included.", _drain),
 )
 """Everything that can be set. A flag wins over a variable, and a variable over the default."""
 
@@ -144,7 +276,7 @@ def read_configuration(
     for setting in SETTINGS:
         try:
             source, text = _text(setting, flags.get(setting.name), environment, read_file)
-            values[setting.name] = _parsed(setting, source, text)
+            values[setting.name] = None if text is None else _parsed(setting, source, text)
         except ValueError as problem:
             problems.append(str(problem))
     if problems:
@@ -154,10 +286,10 @@ def read_configuration(
 
 def _text(
     setting: Setting, flag: str | None, environment: Mapping[str, str], read_file: Callable[[str], str]
-) -> tuple[str, str]:
-    """A setting's text and where it is from."""
+) -> tuple[str, str | None]:
+    """A setting's text and where it is from; None for a secret that is not set."""
     variable, from_file = setting.variable, setting.variable + FROM_FILE
-    if flag is not None:
+    if flag is not None and setting.flag is not None:
         return setting.flag, flag
     if variable in environment and from_file in environment:
         raise ValueError(f"{variable} and {from_file} are both set: keep one")
@@ -167,7 +299,7 @@ def _text(
             return f"{from_file} ({path})", read_file(path).strip()
         except (OSError, UnicodeDecodeError) as error:
             raise ValueError(f"{from_file} names a file that cannot be read: {error}") from error
-    return variable, environment.get(variable, setting.default)
+    return variable, environment.get(variable, None if setting.secret else setting.default)
 
 
 def _parsed(setting: Setting, source: str, text: str) -> object:

@@ -3,6 +3,11 @@
 AutoshipError
 ├── InvalidInput(field, problem)      what a client sent is wrong; names the field and the mend
 │   └── InputTooLarge                 larger than is taken in at once
+├── Refused                           a request is not served, whatever is in it
+│   ├── Unauthorized                  without the token, or with a wrong one
+│   ├── Forbidden                     sent by another site's page
+│   ├── TooSlow                       the request did not arrive in time
+│   └── Stopping                      the service is being stopped, and could not wait for the rest
 ├── SnapshotError                     a snapshot cannot be used; the model is rebuilt from history
 │   ├── SnapshotDamaged               truncated, altered, or not a snapshot
 │   └── SnapshotVersionUnknown        written by a version with another format
@@ -41,6 +46,26 @@ class InvalidInput(AutoshipError):
 
 class InputTooLarge(InvalidInput):
     """Larger than is taken in at once. The problem says how to send it instead."""
+
+
+class Refused(AutoshipError):
+    """A request is not served, whatever is in it."""
+
+
+class Unauthorized(Refused):
+    """It came without the token, or with a wrong one."""
+
+
+class Forbidden(Refused):
+    """A browser says that the page of another site sent it."""
+
+
+class TooSlow(Refused):
+    """It did not arrive in the time that a client has."""
+
+
+class Stopping(Refused):
+    """The service is being stopped, and the request was not done in the time that was left."""
 
 
 class SnapshotError(AutoshipError):

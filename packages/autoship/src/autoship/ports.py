@@ -167,5 +167,8 @@ class History(Protocol):
         Gives the revision, None where there is no such record.
         """
 
+    async def probe(self) -> None:
+        """Tries whether it can be read and written now, for little; `trouble` is of this call then, as of any other."""
+
     async def close(self) -> None:
         """Lets go of everything. The calls before it have their effect."""

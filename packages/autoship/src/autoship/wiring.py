@@ -21,12 +21,17 @@ def open_history(place: HistoryPlace) -> History:
 
 
 @asynccontextmanager
-async def running(place: HistoryPlace, *, memory_mb: int = 1024) -> AsyncIterator[Autoship]:
+async def running(
+    place: HistoryPlace, settings: Settings | None = None, *, memory_mb: int = 1024
+) -> AsyncIterator[Autoship]:
     """The service over its history, until the end of the block: then what is in memory alone is kept."""
     history = open_history(place)
     try:
         service = Autoship(
-            history, settings=Settings(), clock=lambda: datetime.now(UTC), memory_bytes=memory_mb * 2**20
+            history,
+            settings=settings or Settings(),
+            clock=lambda: datetime.now(UTC),
+            memory_bytes=memory_mb * 2**20,
         )
         try:
             yield service

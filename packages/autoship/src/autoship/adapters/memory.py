@@ -143,6 +143,9 @@ class MemoryHistory:
         self._served.forget(lambda one: one.customer_id == customer_id and one.order_id == order_id)
         return log.revision
 
+    async def probe(self) -> None:
+        return None
+
     async def close(self) -> None:
         self._logs.clear()
         self._names.clear()

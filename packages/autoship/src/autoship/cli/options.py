@@ -17,7 +17,7 @@ def setting_options(*names: str) -> Callable[[C], C]:
 
     def decorate(command: C) -> C:
         for setting in reversed(SETTINGS):
-            if setting.name in names:
+            if setting.name in names and setting.flag is not None:
                 text = f"{setting.help}  [{setting.variable}; default: {setting.default}]"
                 command = click.option(setting.flag, setting.name, metavar=setting.metavar, help=text)(command)
         return command

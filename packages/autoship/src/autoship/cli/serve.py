@@ -3,44 +3,64 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+import threading
 
 import click
-import uvicorn
 import uvloop
-from starlette.types import ASGIApp
 
 from autoship.cli.exits import CANNOT_LISTEN, told
 from autoship.cli.options import setting_options
-from autoship.configuration import Configuration, read_configuration
+from autoship.configuration import SETTINGS, Configuration, read_configuration
+from autoship.errors import ConfigurationError
+from autoship.service import Settings
 from autoship.web import application
+from autoship.web.drain import Drain
+from autoship.web.logs import announce, configure
+from autoship.web.server import BACKLOG, Limits, Server, server_of
+from autoship.web.traffic import Traffic
 from autoship.wiring import running
 
-BACKLOG = 2048
-DRAIN_S = 20
-KEEP_ALIVE_S = 75
-"""Longer than proxies keep a connection that nobody uses, so that it is theirs to close."""
+__all__ = ["serve", "server_of"]
+
+FILES_BESIDES = 64
+"""Files that are open besides the connections: the history's, the log, the loop's."""
+
+LAST = 0.05
+"""The part of the drain that is left to the end of the process itself."""
+
+logger = logging.getLogger("autoship")
 
 
 @click.command()
-@setting_options("host", "port", "history", "cache", "memory_mb")
+@setting_options(*(setting.name for setting in SETTINGS))
 def serve(**flags: str | None) -> None:
     """Answer over HTTP.
 
     Says in one line where, once it is ready. SIGTERM or SIGINT: answers what is under way, keeps what is in memory
-    alone, and ends with 0.
+    alone, and ends with 0; a second one ends it at once.
     """
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     with told():
         configuration = read_configuration(flags, os.environ)
+        _allow_files(configuration.max_connections + FILES_BESIDES)
+        configure(configuration.log, configuration.log_level)
         with _listening(configuration) as listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(configuration, listener))
+
+
+def _allow_files(needed: int) -> None:
+    """Raises the soft limit of open files as far as is needed; `ConfigurationError` where the hard one forbids it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and needed > hard:
+        problem = f"AUTOSHIP_MAX_CONNECTIONS wants {needed:,} open files, and this process may have {hard:,}"
+        raise ConfigurationError([f"{problem}: lower it, or raise the limit (ulimit -n, LimitNOFILE=)"])
+    if soft != resource.RLIM_INFINITY and needed > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
 def _listening(configuration: Configuration) -> socket.socket:
@@ -54,40 +74,46 @@ def _listening(configuration: Configuration) -> socket.socket:
 
 
 async def _serve(configuration: Configuration, listener: socket.socket) -> None:
-    async with running(configuration.history, memory_mb=configuration.memory_mb) as service:
-        server = server_of(application(service))
-        for stop in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(stop, server.handle_exit, stop, None)
+    drain, traffic = Drain(), Traffic()
+    settings = Settings(max_error=configuration.max_error, audit=configuration.audit)
+    limits = Limits(configuration.request_timeout_s, configuration.max_connections, configuration.drain_s)
+    async with running(configuration.history, settings, memory_mb=configuration.memory_mb) as service:
+        app = application(
+            service, token=configuration.token, drain=drain, traffic=traffic, access_log=configuration.access_log
+        )
+        server = server_of(
+            app,
+            limits=limits,
+            drain=drain,
+            traffic=traffic,
+            ready=lambda at: announce(configuration.log, f"autoship listens on {at}"),
+        )
+        _stop_on_signals(server, configuration.drain_s)
         await server.serve(sockets=[listener])
+    logger.info("stopped")
 
 
-def server_of(app: ASGIApp) -> uvicorn.Server:
-    """The HTTP server, with nothing in it that is not used."""
-    config = uvicorn.Config(
-        app,
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        log_level="warning",
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=DRAIN_S,
-    )
-    return _Server(config)
+def _stop_on_signals(server: Server, drain_s: float) -> None:
+    """The first signal begins the end, and bounds it; the second is the kernel's, which ends the process at once."""
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGTERM, signal.SIGINT)
+
+    def stop(name: str) -> None:
+        logger.info("stopping: %s came; what is under way is answered", name)
+        for one in signals:
+            loop.remove_signal_handler(one)
+            signal.signal(one, signal.SIG_DFL)
+        deadline = threading.Timer(drain_s * (1 - LAST), _give_up)
+        deadline.daemon = True
+        deadline.start()
+        server.stop()
+
+    for one in signals:
+        loop.add_signal_handler(one, stop, one.name)
 
 
-class _Server(uvicorn.Server):
-    """Says where it listens. Leaves signals to the loop: uvicorn would raise them again, and end with their status."""
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        for listener in sockets or []:
-            host, port = listener.getsockname()[:2]
-            click.echo(f"autoship listens on http://{f'[{host}]' if ':' in host else host}:{port}")
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
+def _give_up() -> None:
+    """Ends the process. What was acknowledged is on the disk."""
+    logger.error("the time that stopping may take is up: what was only in memory is lost")
+    logging.shutdown()
+    os._exit(0)

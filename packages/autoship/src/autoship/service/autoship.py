@@ -22,6 +22,7 @@ from autoship.learning.approval import Approval
 from autoship.ports import History
 from autoship.service.answer import Answer, answer
 from autoship.service.builder import Builder
+from autoship.service.counters import Counters
 from autoship.service.customers import Customers
 from autoship.service.given import GivenOut
 from autoship.service.intake import Counts, Intake, Line, take_in
@@ -29,6 +30,7 @@ from autoship.service.learned import Learned
 from autoship.service.resident import Resident
 from autoship.service.told import CustomerPage, OneOrder, listed
 from autoship.service.turns import Teacher, Turns
+from autoship.service.watch import HistoryWatch
 
 REBUILDING = "rebuilding"
 HISTORY_AWAY = "history_away"
@@ -41,7 +43,7 @@ class Autoship:
     """For one event loop: made, used and closed on it. ``clock`` gives the time, aware and in UTC.
 
     Every method that needs the history raises `HistoryError` where it cannot be had; a prediction needs it only where
-    the customer's model is not in memory. Models take at most about ``memory_bytes``.
+    the customer's model is not in memory. Models take at most about ``memory_bytes``. ``counters`` count what it does.
     """
 
     def __init__(
@@ -54,28 +56,53 @@ class Autoship:
     ) -> None:
         self._history = history
         self._clock = clock
+        self.counters = counters = Counters()
         self._defaults = settings
         teacher = Teacher()
-        builder = Builder(history, teacher, settings)
+        builder = Builder(history, teacher, settings, counters)
         self._blank = builder.blank()
-        self._given = GivenOut(history)
+        self._given = GivenOut(history, counters)
         self._learned = Learned(history)
-        self._customers = Customers(history, builder, teacher, self._given, self._learned, most_bytes=memory_bytes)
+        self._customers = Customers(
+            history, builder, teacher, self._given, self._learned, counters, most_bytes=memory_bytes
+        )
+        self._watch = HistoryWatch(history)
         self._run = secrets.token_hex(8)
         self._numbers = count(1)
 
     @property
     def history_trouble(self) -> str | None:
-        """Why the history's last call failed, None where it did not."""
-        return self._history.trouble
+        """Why the history's last call failed, None where it did not. While it is away, whoever asks has it looked
+        after, so that this does not stay for want of a call that succeeds."""
+        return self._watch.trouble
+
+    @property
+    def models(self) -> int:
+        """How many models are in memory."""
+        return len(self._customers)
+
+    @property
+    def model_bytes(self) -> int:
+        """What the models in memory take, in bytes."""
+        return self._customers.nbytes
+
+    @property
+    def predictions_waiting(self) -> int:
+        """How many predictions given out are not in the history yet."""
+        return len(self._given)
 
     async def predict(self, request: PredictionRequest) -> Answer:
         """The answer for one order. Keeps it, where the order has an id, to be compared with what is shipped."""
         customer_id, order_id = request.customer_id, request.order_id
-        resident = self._customers.at_hand(customer_id) or await self._customers.get(customer_id)
+        resident = self._customers.at_hand(customer_id)
+        if resident is None:
+            resident = await self._customers.get(customer_id)
+        else:
+            self.counters.hits += 1
         now = self._clock()
         model = self._blank if resident is None else resident.model
         prediction = model.predict(request.order, request.ordered_at or now, order_id)
+        self.counters.predictions[prediction.reason] += 1
         prediction_id = f"{self._run}{next(self._numbers):08x}"
         told = answer(prediction, prediction_id=prediction_id, order_id=order_id, degraded=self._degraded(resident))
         if order_id is not None and (judged := prediction.judged(prediction_id)) is not None:
@@ -107,7 +134,9 @@ class Autoship:
 
     async def take_in(self, lines: AsyncIterator[Line]) -> Intake:
         """Takes in records as they arrive, each a line of JSON, a chunk at a time; tells what is wrong with a line."""
-        return await take_in(lines, self.append)
+        intake = await take_in(lines, self.append)
+        self.counters.records["rejected"] += intake.rejected_total
+        return intake
 
     async def customer(self, customer_id: str) -> dict[str, Any] | None:
         """What was learned of a customer, None where nothing was; raises `InvalidInput` for what can be no customer."""
@@ -171,6 +200,7 @@ class Autoship:
 
     async def close(self) -> None:
         """Keeps what waits to be kept, and the models' snapshots. The history stays open: its maker closes it."""
+        await self._watch.close()
         await self._given.close()
         await self._customers.close()
         await self._learned.close()
@@ -190,10 +220,16 @@ class Autoship:
 
     async def _append(self, customer_id: str, records: Sequence[Record]) -> Counts:
         appended = await self._customers.append(customer_id, records)
+        counts = self.counters.records
+        counts["accepted"] += appended.accepted
+        counts["unchanged"] += appended.unchanged
+        counts["replaced"] += appended.replaced
+        if appended.accepted:
+            self.counters.last_learned = self._clock().timestamp()
         return Counts(appended.accepted, appended.unchanged, appended.replaced)
 
     def _degraded(self, resident: Resident | None) -> tuple[str, ...]:
         if self._history.trouble is None and (resident is None or not resident.stale):
             return ()
         rebuilding = (REBUILDING,) if resident is not None and resident.stale else ()
-        return rebuilding if self._history.trouble is None else (*rebuilding, HISTORY_AWAY)
+        return rebuilding if self._watch.trouble is None else (*rebuilding, HISTORY_AWAY)

@@ -12,6 +12,7 @@ from autoship.domain.settings import Chosen, Settings
 from autoship.errors import SnapshotError
 from autoship.learning import CustomerModel
 from autoship.ports import History, Snapshot, Tail
+from autoship.service.counters import Counters
 from autoship.service.turns import Teacher
 
 logger = logging.getLogger(__name__)
@@ -31,10 +32,11 @@ class Built(msgspec.Struct, frozen=True):
 class Builder:
     """Reads and learns; keeps nothing."""
 
-    def __init__(self, history: History, teacher: Teacher, defaults: Settings) -> None:
+    def __init__(self, history: History, teacher: Teacher, defaults: Settings, counters: Counters) -> None:
         self._history = history
         self._teacher = teacher
         self._defaults = defaults
+        self._counters = counters
 
     def settings(self, chosen: Chosen) -> Settings:
         """What a customer is held to for which this was chosen."""
@@ -73,9 +75,11 @@ class Builder:
                 CustomerModel.from_bytes, snapshot.data, max_error=settings.max_error, audit=settings.audit
             )
         except SnapshotError as error:
+            self._counters.snapshots_refused += 1
             logger.warning("the snapshot of customer %r is dropped, its model is rebuilt: %s", customer_id, error)
             return None
         if model.seq != snapshot.seq:
+            self._counters.snapshots_refused += 1
             logger.warning("the snapshot of customer %r is dropped: it is of another place in the log", customer_id)
             return None
         return model

@@ -13,10 +13,12 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from autoship.domain.log import LogEntry
+from autoship.domain.outcome import Outcome
 from autoship.domain.record import Record
 from autoship.errors import HistoryError
 from autoship.ports import Appended, History, Snapshot
 from autoship.service.builder import Builder
+from autoship.service.counters import Counters
 from autoship.service.given import GivenOut
 from autoship.service.learned import Learned
 from autoship.service.resident import Resident
@@ -45,10 +47,12 @@ class Customers:
         teacher: Teacher,
         given: GivenOut,
         learned: Learned,
+        counters: Counters,
         *,
         most_bytes: int,
     ) -> None:
         self._history = history
+        self._counters = counters
         self._teacher = teacher
         self._builder = builder
         self._given = given
@@ -62,6 +66,14 @@ class Customers:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._making_room: asyncio.Task[None] | None = None
 
+    def __len__(self) -> int:
+        return len(self._residents)
+
+    @property
+    def nbytes(self) -> int:
+        """What their models take in memory."""
+        return self._residents.nbytes
+
     def at_hand(self, customer_id: str) -> Resident | None:
         """The customer, if its model is in memory."""
         return self._residents.get(customer_id)
@@ -73,6 +85,10 @@ class Customers:
     async def get(self, customer_id: str) -> Resident | None:
         """The customer, loaded where it is not in memory, once however many ask; None where the history has nothing."""
         resident = self._residents.get(customer_id)
+        if resident is None:
+            self._counters.misses += 1
+        else:
+            self._counters.hits += 1
         while resident is None or resident.gone:
             task = self._loading.get(customer_id)
             if task is None:
@@ -142,6 +158,7 @@ class Customers:
             await self._learn(resident, tail.entries)
             self._rebuild_if_changed(resident, tail.revision)
             self._residents.add(resident)
+            self._counters.loads += 1
         self._make_room_when_due()
         return resident
 
@@ -153,7 +170,9 @@ class Customers:
             if appended.after != resident.model.seq:
                 tail = await self._history.read(resident.customer_id, resident.model.seq)
                 entries, revision = tail.entries, tail.revision
-            await self._learn(resident, entries)
+            alarms = resident.model.approval.alarms
+            self._counters.observe(await self._learn(resident, entries))
+            self._counters.alarms += resident.model.approval.alarms - alarms
             self._rebuild_if_changed(resident, revision)
             done = True
         finally:
@@ -163,11 +182,13 @@ class Customers:
         self._make_room_when_due()
         self._save_when_due(resident)
 
-    async def _learn(self, resident: Resident, entries: Sequence[LogEntry]) -> None:
-        """Has the model learn what the log has beyond it. Under the customer's lock, nothing is appended meanwhile."""
+    async def _learn(self, resident: Resident, entries: Sequence[LogEntry]) -> list[Outcome]:
+        """Has the model learn what the log has beyond it, and gives what came of its predictions. Under the customer's
+        lock, nothing is appended meanwhile."""
         outcomes = await self._teacher.teach(resident.model, entries)
         resident.unsaved += len(entries)
         self._learned.add(resident.customer_id, outcomes, revision=resident.revision)
+        return outcomes
 
     async def _set(self, customer_id: str, changes: Mapping[str, float | None]) -> bool:
         async with self._lock(customer_id):
@@ -244,6 +265,7 @@ class Customers:
             self._residents.measure(resident)
             resident.unsaved = built.learned + len(tail.entries)
             resident.stale = tail.revision != built.revision
+            self._counters.rebuilds += 1
 
     def _save_when_due(self, resident: Resident) -> None:
         if resident.unsaved >= SAVED_EVERY and not resident.stale:
@@ -267,6 +289,7 @@ class Customers:
             await self._learned.flush(resident.customer_id)
             await self._history.save_snapshot(resident.customer_id, snapshot)
             resident.unsaved = 0
+            self._counters.snapshots += 1
         except HistoryError as error:
             logger.warning("no snapshot of customer %r was saved: %s", resident.customer_id, error)
 
@@ -300,6 +323,7 @@ class Customers:
             if resident.unsaved:
                 self._learned.drop(customer_id)
             self._residents.remove(customer_id)
+            self._counters.evictions += 1
 
     def _lock(self, customer_id: str) -> asyncio.Lock:
         lock = self._locks.get(customer_id)

@@ -12,6 +12,7 @@ from autoship.domain.served import Served
 from autoship.errors import HistoryError
 from autoship.ports import History
 from autoship.service.behind import WRITTEN_EVERY_S, Behind
+from autoship.service.counters import Counters
 
 MOST_WAITING = 50_000
 """While the history is away, the newest so many wait; the oldest are given up."""
@@ -25,13 +26,20 @@ class GivenOut:
     What is lost with a crash is at most the last `WRITTEN_EVERY_S`: their orders are judged as if nobody had asked.
     """
 
-    def __init__(self, history: History, *, every_s: float = WRITTEN_EVERY_S, most: int = MOST_WAITING) -> None:
+    def __init__(
+        self, history: History, counters: Counters, *, every_s: float = WRITTEN_EVERY_S, most: int = MOST_WAITING
+    ) -> None:
         self._history = history
+        self._counters = counters
         self._most = most
         self._waiting: list[Served] = []
         self._writing: list[Served] = []
         self._turn = asyncio.Lock()
         self._behind = Behind("predictions given out", self.flush, lambda: bool(self._waiting), every_s=every_s)
+
+    def __len__(self) -> int:
+        """How many wait."""
+        return len(self._waiting) + len(self._writing)
 
     def add(self, served: Served) -> None:
         """Takes one in. Costs the answer next to nothing."""
@@ -47,7 +55,9 @@ class GivenOut:
             try:
                 await self._history.keep_predictions(self._writing)
             except BaseException:
-                self._waiting = (self._writing + self._waiting)[-self._most :]
+                waiting = self._writing + self._waiting
+                self._waiting = waiting[-self._most :]
+                self._counters.predictions_lost += len(waiting) - len(self._waiting)
                 raise
             finally:
                 self._writing = []
@@ -75,4 +85,5 @@ class GivenOut:
         try:
             await self.flush()
         except HistoryError as error:
+            self._counters.predictions_lost += len(self._waiting)
             logger.error("%d predictions given out were not kept: %s", len(self._waiting), error)

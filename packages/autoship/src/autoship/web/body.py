@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from starlette.types import Message, Receive, Scope
 
-from autoship.errors import InputTooLarge
+from autoship.errors import InputTooLarge, TooSlow
 
-LINGER_S = 2.0
-LINGER_BYTES = 64 * 2**20
+TOO_SLOW = "the request did not arrive in time: send it faster, or in parts"
+LINGER_S = 30.0
+LINGER_PAUSE_S = 2.0
+"""How long it is read on after an answer, in all, and while nothing comes."""
+
+LATE = "autoship.late"
+"""The key in a request's scope that says that its client has taken too long; the server sets it."""
 
 
 class Disconnected(Exception):
@@ -20,7 +25,7 @@ class Disconnected(Exception):
 async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
     """The whole body; raises `InputTooLarge` as soon as it is known to be larger than ``limit`` bytes."""
     refuse_announced(scope, limit)
-    return await gather(parts_of(receive), limit)
+    return await gather(parts_of(scope, receive), limit)
 
 
 def refuse_announced(scope: Scope, limit: int) -> None:
@@ -49,8 +54,11 @@ async def follow(first: bytes, parts: AsyncIterator[bytes]) -> AsyncIterator[byt
         yield part
 
 
-async def parts_of(receive: Receive) -> AsyncIterator[bytes]:
-    """The body in the parts in which it arrives; raises `Disconnected` where it does not arrive whole."""
+async def parts_of(scope: Scope, receive: Receive) -> AsyncIterator[bytes]:
+    """The body in the parts in which it arrives.
+
+    Raises `Disconnected` where it does not arrive whole, `TooSlow` where that takes longer than a client has.
+    """
     more = True
     while more:
         message: Message = await receive()
@@ -59,22 +67,32 @@ async def parts_of(receive: Receive) -> AsyncIterator[bytes]:
         if part := message.get("body", b""):
             yield part
         more = message.get("more_body", False)
+        if more and not part and LATE in scope:
+            raise TooSlow(TOO_SLOW)
 
 
 async def discard(receive: Receive) -> None:
-    """Reads on for a moment, so that a client that is still sending gets to read the answer.
+    """Reads on, so that a client that is still sending gets to read the answer; ends when it stops, or soon.
 
     To close a connection with unread data resets it, and the answer with it (RFC 9112, section 9.6).
     """
-    size = 0
+    more = True
     try:
         async with asyncio.timeout(LINGER_S):
-            async for part in parts_of(receive):
-                size += len(part)
-                if size > LINGER_BYTES:
-                    return
-    except (TimeoutError, Disconnected):
+            while more:
+                async with asyncio.timeout(LINGER_PAUSE_S):
+                    message = await receive()
+                more = message["type"] == "http.request" and message.get("more_body", False)
+    except TimeoutError:
         return
+
+
+def body_announced(headers: Sequence[tuple[bytes, bytes]]) -> bool:
+    """Whether a request with these headers has a body that is not empty, or may have one."""
+    return any(
+        name == b"transfer-encoding" or (name == b"content-length" and value.strip(b"0") != b"")
+        for name, value in headers
+    )
 
 
 def header(scope: Scope, name: bytes) -> bytes | None:

@@ -7,6 +7,7 @@ import msgspec
 from starlette.types import Receive, Scope, Send
 
 from autoship.service import Autoship
+from autoship.web.drain import Drain
 from autoship.web.response import respond
 
 
@@ -18,12 +19,14 @@ class Health:
 
 
 class Readiness:
-    """Ready, and how the history's last call went."""
+    """Ready, and how the history's last call went. 503 from the moment at which the service is told to stop."""
 
-    def __init__(self, service: Autoship) -> None:
+    def __init__(self, service: Autoship, drain: Drain) -> None:
         self._service = service
+        self._drain = drain
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         trouble = self._service.history_trouble
         history = {"state": "ok"} if trouble is None else {"state": "away", "detail": trouble}
-        await respond(send, msgspec.json.encode({"status": "ready", "history": history}))
+        status, state = (503, "stopping") if self._drain.begun else (200, "ready")
+        await respond(send, msgspec.json.encode({"status": state, "history": history}), status=status)

@@ -36,7 +36,7 @@ class PredictionEndpoint:
         body = message.get("body", b"")
         if message.get("more_body"):
             refuse_announced(scope, ONE_LIMIT)
-            body = await gather(follow(body, parts_of(receive)), ONE_LIMIT)
+            body = await gather(follow(body, parts_of(scope, receive)), ONE_LIMIT)
         elif len(body) > ONE_LIMIT:
             raise too_large(ONE_LIMIT)
         answer = await self._service.predict(decode_request(body))

@@ -7,7 +7,17 @@ from http import HTTPStatus
 import msgspec
 from starlette.types import Send
 
-from autoship.errors import AutoshipError, HistoryError, HistoryUnavailable, InputTooLarge, InvalidInput
+from autoship.errors import (
+    AutoshipError,
+    Forbidden,
+    HistoryError,
+    HistoryUnavailable,
+    InputTooLarge,
+    InvalidInput,
+    Stopping,
+    TooSlow,
+    Unauthorized,
+)
 from autoship.web.response import respond
 
 MEDIA_TYPE = b"application/problem+json"
@@ -28,6 +38,10 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
 STATUSES: tuple[tuple[type[AutoshipError], HTTPStatus, str, str], ...] = (
     (InputTooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", "Too large"),
     (InvalidInput, HTTPStatus.BAD_REQUEST, "invalid-input", "Invalid input"),
+    (Unauthorized, HTTPStatus.UNAUTHORIZED, "unauthorized", "Unauthorized"),
+    (Forbidden, HTTPStatus.FORBIDDEN, "forbidden", "Forbidden"),
+    (TooSlow, HTTPStatus.REQUEST_TIMEOUT, "too-slow", "Too slow"),
+    (Stopping, HTTPStatus.SERVICE_UNAVAILABLE, "stopping", "Stopping"),
     (HistoryUnavailable, HTTPStatus.SERVICE_UNAVAILABLE, "history-unavailable", "History unavailable"),
     (HistoryError, HTTPStatus.SERVICE_UNAVAILABLE, "history-unusable", "History unusable"),
 )
@@ -50,7 +64,9 @@ def problem_of_status(status: HTTPStatus, detail: str) -> Problem:
 
 
 async def send_problem(send: Send, problem: Problem, *headers: tuple[bytes, bytes]) -> None:
-    """Answers with a problem; where it may help to try again, says when."""
+    """Answers with a problem; where it may help to try again, says when, and how to show who asks, where that does."""
+    if problem.status == HTTPStatus.UNAUTHORIZED:
+        headers = (*headers, (b"www-authenticate", b'Bearer realm="autoship"'))
     if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers = (*headers, (b"retry-after", b"%d" % RETRY_AFTER_S))
     await respond(send, msgspec.json.encode(problem), *headers, status=problem.status, media_type=MEDIA_TYPE)

@@ -7,7 +7,7 @@ import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from starlette.types import Message, Receive, Send
+from starlette.types import Receive, Send
 
 from autoship.errors import HistoryError
 from autoship.web.body import Disconnected
@@ -68,19 +68,3 @@ async def _left(receive: Receive) -> None:
     """Ends when the client has gone away."""
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-class LastlySend:
-    """A ``send`` that leaves the response open until `end`, so that the connection stays too."""
-
-    def __init__(self, send: Send) -> None:
-        self._send = send
-
-    async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.body":
-            message = {**message, "more_body": True}
-        await self._send(message)
-
-    async def end(self) -> None:
-        """Ends the response."""
-        await self._send({"type": "http.response.body", "body": b""})

@@ -35,13 +35,14 @@ class ShipmentsEndpoint:
 
 
 async def _lines(scope: Scope, receive: Receive) -> AsyncIterator[Line]:
-    parts = parts_of(receive)
+    parts = parts_of(scope, receive)
     head = await _head(parts)
     if head.lstrip(SPACE).startswith(b"["):
         refuse_announced(scope, ARRAY_LIMIT)
         records = split_array(await gather(follow(head, parts), ARRAY_LIMIT))
         for number, record in enumerate(records, 1):
-            yield Line(number, bytes(record))
+            text = bytes(record)
+            yield Line(number, text if len(text) <= LONGEST_LINE else _too_long("record", LONGEST_LINE))
     else:
         async for line in split_lines(follow(head, parts)):
             yield line
@@ -75,17 +76,19 @@ async def split_lines(parts: AsyncIterator[bytes], longest: int = LONGEST_LINE) 
         *whole, pending = (pending + part).split(b"\n")
         for text in whole:
             if not skipping and text.strip(SPACE):
-                yield Line(number, text if len(text) <= longest else _too_long(longest))
+                yield Line(number, text if len(text) <= longest else _too_long("line", longest))
             skipping = False
             number += 1
         if skipping:
             pending = b""
         elif len(pending) > longest:
-            yield Line(number, _too_long(longest))
+            yield Line(number, _too_long("line", longest))
             pending, skipping = b"", True
     if pending.strip(SPACE) and not skipping:
         yield Line(number, pending)
 
 
-def _too_long(longest: int) -> InvalidInput:
-    return InvalidInput(None, f"the line has more than {longest:,} bytes: leave out what does not decide the shipment")
+def _too_long(what: str, longest: int) -> InvalidInput:
+    return InvalidInput(
+        None, f"the {what} has more than {longest:,} bytes: leave out what does not decide the shipment"
+    )

@@ -14,7 +14,7 @@ from autoship.adapters.sqlite import customers, log, predictions
 from autoship.adapters.sqlite import outcomes as came_of
 from autoship.adapters.sqlite.errors import translate, translated
 from autoship.adapters.sqlite.lock import FileLock
-from autoship.adapters.sqlite.schema import check_place, connect, prepare
+from autoship.adapters.sqlite.schema import check_place, connect, prepare, try_reading, try_writing
 from autoship.adapters.sqlite.writer import Writer
 from autoship.domain.log import LogEntry
 from autoship.domain.outcome import Match, Outcome
@@ -120,6 +120,10 @@ class SqliteHistory:
 
     async def delete_record(self, customer_id: str, order_id: str) -> int | None:
         return await self._write(lambda connection: log.delete_record(connection, customer_id, order_id), wipe=True)
+
+    async def probe(self) -> None:
+        await self._read(try_reading)
+        await self._write(try_writing)
 
     async def close(self) -> None:
         await asyncio.to_thread(self._close)

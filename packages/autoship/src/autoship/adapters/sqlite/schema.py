@@ -126,5 +126,15 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
             )
 
 
+def try_reading(connection: sqlite3.Connection) -> None:
+    """Reads next to nothing."""
+    connection.execute("SELECT n FROM predictions LIMIT 1").fetchone()
+
+
+def try_writing(connection: sqlite3.Connection) -> None:
+    """Writes one page, the first, as it is: an empty transaction would succeed on a full disk, too."""
+    connection.execute(f"PRAGMA user_version = {_pragma(connection, 'user_version')}")
+
+
 def _pragma(connection: sqlite3.Connection, name: str) -> int:
     return int(connection.execute(f"PRAGMA {name}").fetchone()[0])

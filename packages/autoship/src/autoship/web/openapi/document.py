@@ -7,8 +7,10 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from autoship.web.guard import OPEN
 from autoship.web.openapi.operation import Form, Header, Operation, Parameter, Reply
 from autoship.web.openapi.operations import OPERATIONS
+from autoship.web.openapi.replies import too_slow, unauthorized
 from autoship.web.openapi.schemas import components
 
 Document: TypeAlias = dict[str, Any]
@@ -18,7 +20,14 @@ carrier, service, packaging, or whatever the choice consists of.
 
 JSON in, JSON out, UTF-8. What goes wrong is told as an RFC 9457 problem (`application/problem+json`). A place that is
 not there is 404, a method that is not for it 405 with `Allow`; `HEAD` is answered wherever `GET` is. Fields may be
-added to answers: clients ignore those that they do not know."""
+added to answers: clients ignore those that they do not know. A valid `traceparent` (W3C) comes back with the answer."""
+
+TOKEN = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "Where the service has a token, every call wants it but those of health.",
+}
+REQUEST_ID = Header({"type": "string"}, "The request's own, if it sent one, else a new one: what the log calls it.")
 
 
 def document() -> Document:
@@ -36,9 +45,10 @@ def document() -> Document:
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": "/"}],
+        "security": [{"token": []}, {}],
         "tags": [{"name": tag} for tag in dict.fromkeys(operation.tag for operation in OPERATIONS)],
         "paths": paths,
-        "components": {"schemas": components()},
+        "components": {"schemas": components(), "securitySchemes": {"token": TOKEN}},
     }
 
 
@@ -58,7 +68,14 @@ def _operation(operation: Operation) -> Document:
         described["parameters"] = [_parameter(parameter) for parameter in operation.parameters]
     if operation.body:
         described["requestBody"] = {"required": True, "content": _content(operation.body)}
-    described["responses"] = {str(reply.status): _reply(reply) for reply in operation.replies}
+    replies = operation.replies
+    if operation.path in OPEN:
+        described["security"] = []
+    else:
+        replies = (*replies, unauthorized())
+    if operation.body:
+        replies = (*replies, too_slow())
+    described["responses"] = {str(reply.status): _reply(reply) for reply in sorted(replies, key=lambda one: one.status)}
     return described
 
 
@@ -74,9 +91,11 @@ def _parameter(parameter: Parameter) -> Document:
 
 
 def _reply(reply: Reply) -> Document:
-    described: Document = {"description": reply.description}
-    if reply.headers:
-        described["headers"] = {name: _header(header) for name, header in reply.headers.items()}
+    headers = {**reply.headers, "X-Request-ID": REQUEST_ID}
+    described: Document = {
+        "description": reply.description,
+        "headers": {name: _header(header) for name, header in headers.items()},
+    }
     if reply.forms:
         described["content"] = _content(reply.forms)
     if reply.links:

@@ -12,6 +12,7 @@ Schema: TypeAlias = dict[str, Any]
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
 CSV = "text/csv"
+TEXT_TYPE = "text/plain"
 PROBLEM = "application/problem+json"
 
 

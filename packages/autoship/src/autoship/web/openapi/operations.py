@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from autoship.web.customers import CUSTOMERS, MOST_CUSTOMERS, SETTINGS_LIMIT
 from autoship.web.openapi import examples
-from autoship.web.openapi.operation import CSV, JSON, NDJSON, Form, Header, Operation, Parameter, Reply, Schema
-from autoship.web.openapi.replies import answered, history_away, invalid, stranger, too_large
+from autoship.web.openapi.operation import (
+    CSV,
+    JSON,
+    NDJSON,
+    TEXT_TYPE,
+    Form,
+    Header,
+    Operation,
+    Parameter,
+    Reply,
+    Schema,
+)
+from autoship.web.openapi.replies import answered, history_away, invalid, stopping, stranger, too_large
 from autoship.web.openapi.schemas import ref
 from autoship.web.outcomes import FORMATS, MOST, MOST_FIELDS, PAGE
 from autoship.web.predictions import MANY_LIMIT, MOST_ORDERS, ONE_LIMIT
@@ -27,6 +38,11 @@ def _limit(most: int) -> Schema:
 
 def _object(**fields: Schema) -> Schema:
     return {"type": "object", "properties": fields, "required": [*fields]}
+
+
+def _readiness(status: str) -> Schema:
+    away = _object(state={"const": "away"}, detail={"type": "string"})
+    return _object(status={"const": status}, history={"anyOf": [_object(state={"const": "ok"}), away]})
 
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -111,6 +127,7 @@ and the status is 200. The body has at most {MANY_LIMIT // MIB} MiB.""",
             ),
             invalid("orders", "is missing"),
             too_large("orders", f"has at most {MOST_ORDERS:,} orders, not {MOST_ORDERS + 1:,}: ask in parts"),
+            stopping(),
         ),
     ),
     Operation(
@@ -246,20 +263,18 @@ background, as if the record had never come.""",
         description="""Tells how the history's last call went, and never depends on it: were it to, the loss of one
 history would take every copy of the service away at once.""",
         replies=(
-            answered(
-                "Ready.",
-                _object(
-                    status={"const": "ready"},
-                    history={
-                        "anyOf": [
-                            _object(state={"const": "ok"}),
-                            _object(state={"const": "away"}, detail={"type": "string"}),
-                        ]
-                    },
-                ),
-                ready={"status": "ready", "history": {"state": "ok"}},
-            ),
+            answered("Ready.", _readiness("ready"), ready={"status": "ready", "history": {"state": "ok"}}),
+            Reply(503, "The service is being stopped.", (Form(JSON, _readiness("stopping"), {}),)),
         ),
+    ),
+    Operation(
+        method="GET",
+        path="/metrics",
+        name="measure",
+        tag="The service",
+        summary="Numbers for Prometheus",
+        description="All that is counted, in Prometheus' text format. No label names a customer.",
+        replies=(Reply(200, "The numbers.", (Form(TEXT_TYPE, {"type": "string"}, {}),)),),
     ),
     Operation(
         method="GET",

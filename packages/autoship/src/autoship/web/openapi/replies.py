@@ -7,10 +7,23 @@ from typing import Any
 
 import msgspec
 
-from autoship.errors import HistoryUnavailable, HistoryUnusable, InputTooLarge, InvalidInput
+from autoship.errors import (
+    HistoryUnavailable,
+    HistoryUnusable,
+    InputTooLarge,
+    InvalidInput,
+    Stopping,
+    TooSlow,
+    Unauthorized,
+)
+from autoship.web.body import TOO_SLOW
+from autoship.web.drain import STOPPING
+from autoship.web.guard import WANTED
 from autoship.web.openapi.operation import JSON, PROBLEM, Form, Header, Reply, Schema
 from autoship.web.openapi.schemas import ref
 from autoship.web.problems import RETRY_AFTER_S, Problem, problem_of, problem_of_status
+
+RETRY = {"Retry-After": Header({"type": "integer", "const": RETRY_AFTER_S}, "In so many seconds, try again.")}
 
 
 def answered(
@@ -37,13 +50,35 @@ def stranger(detail: str) -> Reply:
     return refused("Nothing is known of it.", problem_of_status(HTTPStatus.NOT_FOUND, detail))
 
 
+def unauthorized() -> Reply:
+    """The service has a token, and it was not shown."""
+    return refused(
+        "Where the service has a token: without it, or with a wrong one.",
+        problem_of(Unauthorized(WANTED)),
+        headers={"WWW-Authenticate": Header({"type": "string"}, "How to show it.")},
+    )
+
+
+def too_slow() -> Reply:
+    """The body did not come in time."""
+    return refused("The request did not arrive in time.", problem_of(TooSlow(TOO_SLOW)))
+
+
+def stopping() -> Reply:
+    """The service is told to stop, and could not wait for this."""
+    description = "The service is being stopped, and this took too long. What was kept stays."
+    return refused(description, problem_of(Stopping(STOPPING)), headers=RETRY)
+
+
 def history_away() -> Reply:
     """The history is needed, and cannot be had."""
     return refused(
-        "The history is needed and cannot be had: not now, or not until somebody mends it.",
+        "The history is needed and cannot be had: not now, or not until somebody mends it. Or the service is being "
+        "stopped, and this took too long.",
         problem_of(HistoryUnavailable("autoship.db: the disk is full")),
         problem_of(HistoryUnusable("autoship.db: the file is damaged: put a backup in its place")),
-        headers={"Retry-After": Header({"type": "integer", "const": RETRY_AFTER_S}, "In so many seconds, try again.")},
+        problem_of(Stopping(STOPPING)),
+        headers=RETRY,
     )
 
 
