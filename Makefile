@@ -1,7 +1,7 @@
 # A bare `make` lists the verbs. Each brings uv and the locked dependencies first, if they are not there.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults test-installed fuzz lint format bench-accuracy bench-promise bench-serving profile-serving clean
+.PHONY: help demo test test-faults test-installed fuzz lint format bench-accuracy bench-promise bench-serving profile-serving openapi clean
 
 bin := .venv/bin
 compiled = $(wildcard $(addprefix packages/autoship/tests/test_,learning*.py record*.py http*.py))
@@ -41,6 +41,9 @@ bench-serving: ## the service's speed beside its peers, on Linux; QUICK=1 takes 
 
 profile-serving: ## where the time of one prediction goes
 	@scripts/bootstrap --installed serving && build/installed/bin/python benchmarks/serving.py --only profile $(ARGS)
+
+openapi: ## write the API's document, from the code that serves it, to docs/reference/openapi.json
+	@scripts/bootstrap && $(bin)/python scripts/openapi.py
 
 clean: ## remove what the verbs above brought and made
 	rm -rf .tools .venv build packages/*/build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

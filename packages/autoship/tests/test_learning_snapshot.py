@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from autoship.domain.log import LogEntry
-from autoship.domain.record import Record
+from autoship.domain.record import Record, parse_time
 from autoship.errors import SnapshotDamaged, SnapshotError, SnapshotVersionUnknown
 from autoship.learning import CustomerModel
+from autoship.learning.ages import EVERY
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -33,6 +34,24 @@ def model_of(orders: int) -> CustomerModel:
 @pytest.fixture(scope="module")
 def data() -> bytes:
     return model_of(300).to_bytes()
+
+
+@pytest.mark.parametrize("at", ["1970-01-01T00:00:00+23:59", "2199-12-31T23:59:59-23:59"])
+def test_a_model_of_the_first_and_the_last_times_there_are_is_given_back(at: str) -> None:
+    model = CustomerModel()
+    for i in range(2 * EVERY):
+        at_the_end = Record(
+            customer_id="c",
+            order_id=str(i),
+            ordered_at=parse_time(at, "ordered_at"),
+            shipped_at=parse_time(at, "shipped_at") if i % 2 else None,
+            order={},
+            shipment={"carrier": "C"},
+        )
+        for _ in model.learn([LogEntry(i + 1, at_the_end, i)]):
+            pass
+    assert model.ages.marks
+    assert CustomerModel.from_bytes(model.to_bytes()).to_bytes() == model.to_bytes()
 
 
 @pytest.mark.parametrize("orders", [0, 1, 65, 300])

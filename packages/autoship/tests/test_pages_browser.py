@@ -107,6 +107,7 @@ ADDRESSES = {
     "long": path_of("customers", LONG),
     "long predictions": path_of("customers", LONG, "predictions"),
     "long order": path_of("customers", LONG, "orders", "W" * 200),
+    "the API": "/docs",
     "not there": "/customers/nobody",
     "nowhere": "/nowhere",
     "refused": "/customers/A/predictions?right=perhaps",

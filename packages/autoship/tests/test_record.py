@@ -10,6 +10,7 @@ import pytest
 from autoship.domain.record import (
     MAX_DEPTH,
     MAX_NODES,
+    MAX_NUMBER,
     check_customer_id,
     check_object,
     choice_key,
@@ -73,12 +74,14 @@ def test_only_what_says_nothing_may_be_left_out() -> None:
         ("ordered_at", "yesterday", "ordered_at"),
         ("ordered_at", 1767607200, "ordered_at"),
         ("ordered_at", "9999-12-31T23:59:59Z", "ordered_at"),
+        ("ordered_at", "1969-12-31T23:59:59-12:00", "ordered_at"),
         ("ordered_at", "0001-01-01T00:00:00+23:59", "ordered_at"),
         ("shipped_at", "2026-02-30T10:00:00Z", "shipped_at"),
         ("order", [], "order"),
         ("order", {"a": {"b": [1, float("nan")]}}, "order.a.b[1]"),
         ("order", {"a": float("inf")}, "order.a"),
         ("order", {"a": 2**63}, "order.a"),
+        ("order", {"a": -(2.0**63)}, "order.a"),
         ("order", {"a": ["\udfff"]}, "order.a[0]"),
         ("order", {"a": {"\udfff": 1}}, "order.a"),
         ("order", nested(MAX_DEPTH + 1), "order"),
@@ -129,8 +132,9 @@ def test_the_bounds_themselves_are_taken() -> None:
     assert check_customer_id("ü" * 128)
     assert check_object(nested(MAX_DEPTH), "order")
     assert check_object({"items": [1] * (MAX_NODES - 2)}, "order")
-    assert parse_time("1970-01-02T00:00:00Z", "at")
-    assert parse_time("2199-12-30T00:00:00Z", "at")
+    assert check_object({"least": -MAX_NUMBER, "most": MAX_NUMBER}, "order")
+    assert parse_time("1970-01-01T00:00:00+14:00", "at")
+    assert parse_time("2199-12-31T23:59:59-12:00", "at")
 
 
 json_values = st.recursive(

@@ -22,16 +22,19 @@ DecidedBy: TypeAlias = Literal["person", "auto"]
 REVEALED_AFTER = timedelta(days=1)
 """When an order without ``shipped_at`` counts as shipped, after its ``ordered_at``."""
 
-EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
-LATEST = datetime(2200, 1, 1, tzinfo=UTC)
-_FIRST, _LAST = EARLIEST + timedelta(days=1), LATEST - timedelta(days=2)
+FIRST_YEAR = 1970
+LAST_YEAR = 2199
+EARLIEST = datetime(FIRST_YEAR - 1, 12, 31, tzinfo=UTC)
+LATEST = datetime(LAST_YEAR + 1, 1, 3, tzinfo=UTC)
+"""Nothing becomes known before or after: in UTC it is at most a day to another year, and `REVEALED_AFTER` is one."""
 MAX_CUSTOMER_ID = 128
 MAX_ORDER_ID = 200
 MAX_SHIPMENT_FIELDS = 8
 MAX_WORD = 200
 MAX_DEPTH = 32
 MAX_NODES = 20_000
-MAX_INTEGER = 2**63 - 1
+MAX_NUMBER = 2**63 - 1
+"""However a number is written: of a fraction this large, most digits are lost as well."""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,8 +122,8 @@ def parse_time(value: object, field: str) -> datetime:
         raise InvalidInput(field, f'is a time such as "2026-01-05T10:00:00Z", not {_kind(value)}')
     if time.tzinfo is None:
         raise InvalidInput(field, 'has no time zone: end it with "Z" or an offset such as "+01:00"')
-    if not _FIRST <= time <= _LAST:
-        raise InvalidInput(field, "lies between the years 1970 and 2199")
+    if not FIRST_YEAR <= time.year <= LAST_YEAR:
+        raise InvalidInput(field, f"lies between the years {FIRST_YEAR} and {LAST_YEAR}")
     return time.astimezone(UTC)
 
 
@@ -184,11 +187,8 @@ def count_names(value: dict[str, Any]) -> int | None:
                         return None
                 elif kind is dict or kind is list:
                     below.append(child)
-                elif kind is int:
-                    if not -MAX_INTEGER <= child <= MAX_INTEGER:
-                        return None
-                elif kind is float:
-                    if not math.isfinite(child):
+                elif kind is int or kind is float:
+                    if not -MAX_NUMBER <= child <= MAX_NUMBER:
                         return None
                 elif kind is not bool and child is not None:
                     return None
@@ -242,12 +242,10 @@ def _scalar_problem(value: object) -> str | None:
         return None
     if isinstance(value, str):
         return None if _is_text(value) else "contains a lone surrogate: send valid Unicode"
-    if isinstance(value, int):
-        return (
-            None if -MAX_INTEGER <= value <= MAX_INTEGER else "is too large for a 64-bit integer: send it as a string"
-        )
-    if isinstance(value, float):
-        return None if math.isfinite(value) else "is not a finite number"
+    if isinstance(value, float) and not math.isfinite(value):
+        return "is not a finite number"
+    if isinstance(value, int | float):
+        return None if -MAX_NUMBER <= value <= MAX_NUMBER else "needs more than 64 bits: send it as a string"
     return f"is not JSON: {_kind(value)}"
 
 

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoship.domain.prediction import Word
-from autoship.domain.record import LATEST, MAX_SHIPMENT_FIELDS, check_shipment, choice_key
+from autoship.domain.record import EARLIEST, LATEST, MAX_SHIPMENT_FIELDS, check_shipment, choice_key
 from autoship.errors import InvalidInput, SnapshotDamaged, SnapshotVersionUnknown
 from autoship.learning.ages import EVERY, MOST_MARKS
 from autoship.learning.approval import MOST_FAILED, NEWEST, THRESHOLDS
@@ -43,7 +43,7 @@ MAX_BODY = 96 << 20
 """Bytes of a decompressed body: more than the largest model that the learner makes."""
 LEVEL = 6
 MAX_LINE, MAX_CURVATURE = 50.0, 1e6
-LAST_TIME = LATEST.timestamp()
+FIRST_TIME, LAST_TIME = EARLIEST.timestamp(), LATEST.timestamp()
 MAX_NUMBER = 1e15
 """Larger than any number that is learned, and small enough that no product of three leaves float32."""
 MAX_KEYS = 4 * (MAX_SINGLES + MAX_BAGS)
@@ -335,7 +335,7 @@ def _check(state: _Model) -> None:
 
 
 def _ascend(marks: Sequence[float]) -> bool:
-    return all(0.0 <= one <= other <= LAST_TIME for one, other in zip(marks, marks[1:] or marks, strict=False))
+    return all(FIRST_TIME <= one <= other <= LAST_TIME for one, other in zip(marks, marks[1:] or marks, strict=False))
 
 
 def _is_line(intercept: float, slope: float, a: float, b: float, c: float) -> bool:

@@ -17,7 +17,8 @@ from autoship.errors import AutoshipError, Stopping, TooSlow, Unauthorized
 from autoship.service import Autoship
 from autoship.web.body import Disconnected
 from autoship.web.customers import CustomerEndpoint, CustomersEndpoint
-from autoship.web.drain import Drain
+from autoship.web.docs import docs_endpoint, openapi_endpoint
+from autoship.web.drain import STOPPING, Drain
 from autoship.web.exchange import Exchange, current
 from autoship.web.guard import READING, Guard, login_address
 from autoship.web.health import Health, Readiness
@@ -64,6 +65,8 @@ def application(
         Route("/metrics", Metrics(service, traffic), methods=["GET"]),
         Route("/login", Login(guard), methods=["GET", "POST"]),
         Route("/logout", Logout(guard), methods=["POST"]),
+        Route("/openapi.json", openapi_endpoint(), methods=["GET"]),
+        Route("/docs", docs_endpoint(), methods=["GET"]),
     ]
     return Application(prediction, routes, guard=guard, drain=drain, traffic=traffic, access_log=access_log)
 
@@ -135,7 +138,7 @@ class Application:
         if isinstance(error, asyncio.CancelledError):
             if not self._drain.over:
                 raise error
-            error = Stopping("the service is being stopped: what was kept stays, and to send all of it again is safe")
+            error = Stopping(STOPPING)
         if not isinstance(error, AutoshipError | HTTPException):
             logger.error("%s %s failed", scope["method"], _path(scope), exc_info=error)
         if exchange.status:

@@ -9,6 +9,7 @@ from starlette.types import Message, Receive, Scope
 
 from autoship.errors import InputEncoded, InputTooLarge, TooSlow
 
+TOO_SLOW = "the request did not arrive in time: send it faster, or in parts"
 LINGER_S = 30.0
 LINGER_PAUSE_S = 2.0
 """How long it is read on after an answer, in all, and while nothing comes."""
@@ -85,7 +86,7 @@ async def parts_of(scope: Scope, receive: Receive) -> AsyncIterator[bytes]:
             yield part
         more = message.get("more_body", False)
         if more and not part and LATE in scope:
-            raise TooSlow("the request did not arrive in time: send it faster, or in parts")
+            raise TooSlow(TOO_SLOW)
 
 
 async def discard(receive: Receive) -> None:

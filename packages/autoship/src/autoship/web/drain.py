@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+STOPPING = "the service is being stopped: what was kept stays, and to send all of it again is safe"
+
 
 class Drain:
     """``begun``: no more connections are taken, what is under way is answered. ``over``: the time for that is up."""

@@ -86,12 +86,14 @@ class _Batch(msgspec.Struct, forbid_unknown_fields=True):
 _decode_batch = msgspec.json.Decoder(_Batch).decode
 
 
-class _Spoilt(msgspec.Struct, frozen=True):
+class Spoilt(msgspec.Struct, frozen=True):
+    """What stands in the place of an order that cannot be predicted."""
+
     error: Problem
 
 
-def _place(place: Answer | AutoshipError) -> Answer | _Spoilt:
-    return place if isinstance(place, Answer) else _Spoilt(problem_of(place))
+def _place(place: Answer | AutoshipError) -> Answer | Spoilt:
+    return place if isinstance(place, Answer) else Spoilt(problem_of(place))
 
 
 def _misshapen(body: bytes) -> InvalidInput:
