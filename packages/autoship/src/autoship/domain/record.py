@@ -124,7 +124,7 @@ def parse_time(value: object, field: str) -> datetime:
         raise InvalidInput(field, 'has no time zone: end it with "Z" or an offset such as "+01:00"')
     if not FIRST_YEAR <= time.year <= LAST_YEAR:
         raise InvalidInput(field, f"lies between the years {FIRST_YEAR} and {LAST_YEAR}")
-    return time.astimezone(UTC)
+    return time if time.tzinfo is UTC else time.astimezone(UTC)
 
 
 def check_shipment(value: object) -> Shipment:

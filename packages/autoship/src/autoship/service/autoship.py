@@ -93,29 +93,21 @@ class Autoship:
 
     async def predict(self, request: PredictionRequest) -> Answer:
         """The answer for one order. Keeps it, where the order has an id, to be compared with what is shipped."""
-        customer_id, order_id = request.customer_id, request.order_id
-        resident = self._customers.at_hand(customer_id)
-        if resident is None:
-            resident = await self._customers.get(customer_id)
-        else:
-            self.counters.hits += 1
-        now = self._clock()
-        model = self._blank if resident is None else resident.model
-        prediction = model.predict(request.order, request.ordered_at or now, order_id)
-        self.counters.predictions[prediction.reason] += 1
-        prediction_id = f"{self._run}{next(self._numbers):08x}"
-        told = answer(prediction, prediction_id=prediction_id, order_id=order_id, degraded=self._degraded(resident))
-        if order_id is not None and (judged := prediction.judged(prediction_id)) is not None:
-            self._given.add(Served(customer_id, order_id, now, judged, _encode(told)))
-        return told
+        resident = self._at_hand(request.customer_id) or await self._customers.get(request.customer_id)
+        return self._tell(request, resident)[0]
 
-    async def predict_many(self, orders: Iterable[bytes | msgspec.Raw]) -> list[Answer | AutoshipError]:
-        """For each order, a request as JSON text, its answer or what is wrong with it, in order.
+    async def predict_text(self, request: PredictionRequest) -> bytes:
+        """The same, as JSON text."""
+        resident = self._at_hand(request.customer_id) or await self._customers.get(request.customer_id)
+        return self._tell(request, resident)[1]
+
+    async def predict_many(self, orders: Iterable[bytes | msgspec.Raw]) -> list[bytes | AutoshipError]:
+        """For each order, a request as JSON text, its answer, as JSON text too, or what is wrong with it, in order.
 
         A customer whose history cannot be had is asked for once, and not again for each of its orders.
         """
         away: dict[str, HistoryError] = {}
-        places: list[Answer | AutoshipError] = []
+        places: list[bytes | AutoshipError] = []
         turns = Turns()
         for order in orders:
             places.append(await self._predict_one(bytes(order), away))
@@ -205,7 +197,25 @@ class Autoship:
         await self._customers.close()
         await self._learned.close()
 
-    async def _predict_one(self, order: bytes, away: dict[str, HistoryError]) -> Answer | AutoshipError:
+    def _at_hand(self, customer_id: str) -> Resident | None:
+        resident = self._customers.at_hand(customer_id)
+        if resident is not None:
+            self.counters.hits += 1
+        return resident
+
+    def _tell(self, request: PredictionRequest, resident: Resident | None) -> tuple[Answer, bytes]:
+        order_id, now = request.order_id, self._clock()
+        model = self._blank if resident is None else resident.model
+        prediction = model.predict(request.order, request.ordered_at or now, order_id)
+        self.counters.predictions[prediction.reason] += 1
+        prediction_id = f"{self._run}{next(self._numbers):08x}"
+        told = answer(prediction, prediction_id=prediction_id, order_id=order_id, degraded=self._degraded(resident))
+        text = _encode(told)
+        if order_id is not None and (judged := prediction.judged(prediction_id)) is not None:
+            self._given.add(Served(request.customer_id, order_id, now, judged, text))
+        return told, text
+
+    async def _predict_one(self, order: bytes, away: dict[str, HistoryError]) -> bytes | AutoshipError:
         try:
             request = decode_request(order)
         except InvalidInput as error:
@@ -213,7 +223,7 @@ class Autoship:
         if request.customer_id in away:
             return away[request.customer_id]
         try:
-            return await self.predict(request)
+            return await self.predict_text(request)
         except HistoryError as error:
             away[request.customer_id] = error
             return error

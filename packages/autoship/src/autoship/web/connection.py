@@ -6,11 +6,13 @@ parser without end, and so are requests that do not wait for an answer: one conn
 
 from __future__ import annotations
 
+import asyncio
 from http import HTTPStatus
 
 import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from autoship.web.cork import Cork
 from autoship.web.problems import MEDIA_TYPE, problem_of_status
 
 MOST_AROUND = 64 * 2**10
@@ -29,6 +31,10 @@ class Connection(HttpToolsProtocol):
     _around = 0
     _deaf = False
 
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._cork = Cork(transport)
+
     def data_received(self, data: bytes) -> None:
         if self._deaf:
             return
@@ -44,7 +50,13 @@ class Connection(HttpToolsProtocol):
         self._around = 0
         super().on_message_begin()
 
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        if self.cycle is not None:
+            self.cycle.transport = self._cork  # type: ignore[assignment]
+
     def on_response_complete(self) -> None:
+        self._cork.flush()
         super().on_response_complete()
         if self.pipeline:
             self.flow.pause_reading()

@@ -10,7 +10,6 @@ from autoship.domain.request import decode_request
 from autoship.domain.strict_json import MALFORMED, explain
 from autoship.errors import AutoshipError, InputTooLarge, InvalidInput
 from autoship.service import Autoship
-from autoship.service.answer import Answer
 from autoship.web.body import (
     Disconnected,
     follow,
@@ -49,8 +48,7 @@ class PredictionEndpoint:
             body = await gather(follow(body, parts_of(scope, receive)), ONE_LIMIT)
         elif len(body) > ONE_LIMIT:
             raise too_large(ONE_LIMIT)
-        answer = await self._service.predict(decode_request(body))
-        await respond(send, _encode(answer))
+        await respond(send, await self._service.predict_text(decode_request(body)))
 
 
 class PredictionsEndpoint:
@@ -92,8 +90,8 @@ class Spoilt(msgspec.Struct, frozen=True):
     error: Problem
 
 
-def _place(place: Answer | AutoshipError) -> Answer | Spoilt:
-    return place if isinstance(place, Answer) else Spoilt(problem_of(place))
+def _place(place: bytes | AutoshipError) -> msgspec.Raw | Spoilt:
+    return msgspec.Raw(place) if isinstance(place, bytes) else Spoilt(problem_of(place))
 
 
 def _misshapen(body: bytes) -> InvalidInput:

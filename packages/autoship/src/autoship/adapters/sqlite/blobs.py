@@ -1,8 +1,7 @@
-"""Values as bytes in the file: MessagePack, without what the row says already; answers are deflated."""
+"""Values as bytes in the file: MessagePack, without what the row says already."""
 
 from __future__ import annotations
 
-import zlib
 from datetime import datetime
 from typing import Any
 
@@ -53,17 +52,6 @@ _encoder = msgspec.msgpack.Encoder()
 _record_decoder = msgspec.msgpack.Decoder(_Stored)
 _judged_decoder = msgspec.msgpack.Decoder(_Judged)
 _outcome_decoder = msgspec.msgpack.Decoder(_Outcome)
-
-_ANSWERS_HAVE = (
-    b'{"prediction_id":"","order_id":"","shipment":{"carrier":"","service":"","packaging":""},"confidence":0.9,'
-    b'"approved":true,"alternatives":[{"shipment":{"carrier":"","service":""},"confidence":0.0}],"because":[{"text":'
-    b'" of the last  orders with  and  from  to under  among the last 2,048 went this way","orders":,"agreeing":}],'
-    b'"learned_from":{"orders":,"until":"2026-01-01T00:00:00Z"},"degraded":[],"reason":"unsure"}'
-)
-"""What deflate is told beforehand (zlib's preset dictionary): an answer takes a third of the room with it, and half of
-it without. Part of the format: to change it makes the answers in a file unreadable."""
-_WINDOW, _MEMORY = -12, 5
-"""Answers are short, and to set up a larger window takes longer than to deflate one."""
 
 
 def pack_record(record: Record) -> bytes:
@@ -129,17 +117,3 @@ def unpack_outcome(seq: int, blob: bytes) -> Outcome:
         seq, one.order_id, one.ordered_at, one.known_at, predicted, one.shipment, one.confidence, one.score,
         one.approved, one.served, one.decided_by, one.commonest, one.prediction_id,
     )  # fmt: skip
-
-
-def pack_answer(answer: bytes) -> bytes:
-    """An answer as it was given out."""
-    deflater = zlib.compressobj(1, zlib.DEFLATED, _WINDOW, _MEMORY, zdict=_ANSWERS_HAVE)
-    return deflater.compress(answer) + deflater.flush()
-
-
-def unpack_answer(blob: bytes) -> bytes:
-    """The answer in a row."""
-    try:
-        return zlib.decompressobj(_WINDOW, zdict=_ANSWERS_HAVE).decompress(blob)
-    except zlib.error as error:
-        raise HistoryUnusable(f"an answer is damaged ({error}): put a backup in place") from error

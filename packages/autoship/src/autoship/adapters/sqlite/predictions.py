@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TypeAlias
 
-from autoship.adapters.sqlite.blobs import pack_answer, pack_judged, unpack_answer, unpack_judged
+from autoship.adapters.sqlite.blobs import pack_judged, unpack_judged
 from autoship.adapters.sqlite.rows import microseconds, number_of, time_of
 from autoship.domain.record import Record
 from autoship.domain.served import Served
@@ -15,6 +15,12 @@ from autoship.ports import Retention
 
 PRUNED_AT_ONCE = 1_000
 """How many more are dropped at once than are added, so that a file over its bound comes back within it."""
+
+WRITTEN_AT_ONCE = 100
+"""Rows in one statement. Each statement lets go of the interpreter's lock and waits for it again, while requests are
+answered: row by row, that took longer than the writing."""
+
+_PLACES = "(?, ?, ?, ?, ?)"
 
 Row: TypeAlias = "tuple[str, int, bytes, bytes]"
 COLUMNS = "order_id, served_at, judged, answer"
@@ -24,21 +30,19 @@ def keep_predictions(connection: sqlite3.Connection, served: Sequence[Served], r
     """`History.keep_predictions`."""
     if not served:
         return
-    connection.executemany(
-        "INSERT INTO predictions (customer, order_id, served_at, judged, answer) "
-        "SELECT id, ?2, ?3, ?4, ?5 FROM customers WHERE customer_id = ?1",
-        (
-            (
-                one.customer_id,
-                one.order_id,
-                microseconds(one.served_at),
-                pack_judged(one.judged),
-                pack_answer(one.answer),
-            )
-            for one in served
-        ),
-    )
+    for start in range(0, len(served), WRITTEN_AT_ONCE):
+        part = served[start : start + WRITTEN_AT_ONCE]
+        connection.execute(
+            "INSERT INTO predictions (customer, order_id, served_at, judged, answer) "
+            f"SELECT id, column2, column3, column4, column5 FROM (VALUES {', '.join([_PLACES] * len(part))}) "
+            "CROSS JOIN customers ON customer_id = column1",
+            [value for one in part for value in _values(one)],
+        )
     _prune(connection, served[-1].served_at - retention.age, retention.number, at_once=len(served) + PRUNED_AT_ONCE)
+
+
+def _values(one: Served) -> tuple[str, str, int, bytes, bytes]:
+    return one.customer_id, one.order_id, microseconds(one.served_at), pack_judged(one.judged), one.answer
 
 
 def find_answer(connection: sqlite3.Connection, customer_id: str, order_id: str) -> Served | None:
@@ -99,4 +103,4 @@ def _prune(connection: sqlite3.Connection, since: datetime, number: int, *, at_o
 
 def _served(customer_id: str, row: Row) -> Served:
     order_id, served_at, judged, answer = row
-    return Served(customer_id, order_id, time_of(served_at), unpack_judged(judged), unpack_answer(answer))
+    return Served(customer_id, order_id, time_of(served_at), unpack_judged(judged), answer)
