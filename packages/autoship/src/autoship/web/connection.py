@@ -11,8 +11,9 @@ from http import HTTPStatus
 
 import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
 
-from autoship.web.cork import Cork
+from autoship.web.cork import Cork, Turn
 from autoship.web.problems import MEDIA_TYPE, problem_of_status
 
 MOST_AROUND = 64 * 2**10
@@ -25,15 +26,23 @@ NOT_HTTP = "This is no HTTP/1.1 request that can be read: see RFC 9112."
 HEAD_TOO_LARGE = f"The head of a request has at most {MOST_AROUND:,} bytes: send less in its address and headers."
 
 
+class Shared(ServerState):
+    """What all connections share."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.turn = Turn()
+
+
 class Connection(HttpToolsProtocol):
     """What cannot be read as a request is answered with a problem, and the connection closed."""
 
+    server_state: Shared
     _around = 0
     _deaf = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._cork = Cork(transport)
+        super().connection_made(Cork(transport, self.server_state.turn))  # type: ignore[arg-type]
 
     def data_received(self, data: bytes) -> None:
         if self._deaf:
@@ -50,13 +59,7 @@ class Connection(HttpToolsProtocol):
         self._around = 0
         super().on_message_begin()
 
-    def on_headers_complete(self) -> None:
-        super().on_headers_complete()
-        if self.cycle is not None:
-            self.cycle.transport = self._cork  # type: ignore[assignment]
-
     def on_response_complete(self) -> None:
-        self._cork.flush()
         super().on_response_complete()
         if self.pipeline:
             self.flow.pause_reading()

@@ -13,10 +13,9 @@ from http import HTTPStatus
 import msgspec
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.server import ServerState
 
 from autoship.web.body import LATE
-from autoship.web.connection import Connection
+from autoship.web.connection import Connection, Shared
 from autoship.web.drain import Drain
 from autoship.web.listener import EMPTIED_S, drop_newcomers
 from autoship.web.patience import Patience
@@ -59,8 +58,8 @@ class Limits(msgspec.Struct, frozen=True):
         return self.drain_s - min(MOST_RESERVED_S, RESERVED * self.drain_s)
 
 
-class State(ServerState):
-    """What all connections share."""
+class State(Shared):
+    """And what they are held to."""
 
     def __init__(self, limits: Limits, traffic: Traffic) -> None:
         super().__init__()
