@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from autoship.domain.prediction import Because
 from autoship.learning.contexts import WHOLE, Key, whole_of
@@ -16,6 +17,7 @@ CONVINCING = 0.95
 LEAST_WEIGHT = 0.05
 """In logits: what moves the prediction less is no reason."""
 _BOOLEAN = "\x00"
+_LATELY = f" among the last {SIZE:,}"
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
@@ -49,11 +51,12 @@ def _because(flat: Flat, key: Key, choice: int, rate: float, window: Window) -> 
     if agreeing <= rate * orders:
         return None
     shared = _shared(flat, key)
-    shared += f" among the last {SIZE:,}" if window.length == SIZE else ""
+    if window.length == SIZE:
+        shared += _LATELY
     if orders > agreeing:
-        text = f"{agreeing:,} of {orders:,} orders {shared} went this way"
+        text = f"{_count(agreeing)} of {_count(orders)} orders {shared} went this way"
     elif orders > 1:
-        text = f"all {orders:,} orders {shared} went this way"
+        text = f"all {_count(orders)} orders {shared} went this way"
     else:
         text = f"the only order {shared} went this way"
     return Because(text, orders, agreeing)
@@ -71,6 +74,7 @@ def _shared(flat: Flat, key: Key) -> str:
     return f"{on} with {_list(said)}" if said else on
 
 
+@lru_cache(maxsize=4096, typed=True)
 def _words(path: str, field: str, value: Value) -> str:
     if "[]" in path:
         field = f"only {field}"
@@ -84,6 +88,10 @@ def _words(path: str, field: str, value: Value) -> str:
         span = bin_range(path, value)
         return f"{field} 0" if span is None else f"{field} from {_number(span[0])} to under {_number(span[1])}"
     return f"{field} {value}"
+
+
+def _count(orders: int) -> str:
+    return f"{orders:,}" if orders >= 1_000 else str(orders)
 
 
 def _number(number: float) -> str:
