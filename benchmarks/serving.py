@@ -22,7 +22,7 @@ import serving_one
 import serving_page
 import serving_profile
 from serving_load import machine
-from serving_process import CLIENT_CORES, SERVER_CORE, keep_to_client_cores
+from serving_process import ALL_CORES, CLIENT_CORES, keep_to_client_cores
 from serving_table import Section, text
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -67,10 +67,10 @@ def main() -> None:
 
 
 def _about(begin: str, end: str) -> str:
-    if SERVER_CORE == CLIENT_CORES:
-        pinned = f"one core, {SERVER_CORE}, for the server and for wrk: ratios of CPU alone mean something"
+    if ALL_CORES == CLIENT_CORES:
+        pinned = "one core for the server and for wrk: ratios of CPU alone mean something"
     else:
-        pinned = f"the server is pinned to core {SERVER_CORE}, wrk and the rest to {CLIENT_CORES}"
+        pinned = f"wrk and the rest are pinned to core {CLIENT_CORES}, the servers may use all"
     day = datetime.now(UTC).date()
     busy = end.rpartition(" ")[2]
     return f"{day}, Python {platform.python_version()}, {begin} at the begin, {busy} at the end; {pinned}."

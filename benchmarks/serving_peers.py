@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import synthetic
+import uvicorn
 import uvloop
 from autoship.web.server import BACKLOG, server_of
 from fastapi import FastAPI
@@ -112,7 +113,7 @@ def _fastapi(columns: Columns, probabilities: Callable[[NDArray[np.float32]], ND
     return served
 
 
-PEERS = {"static": static, "onnx": onnx, "scikit": scikit}
+PEERS = {"static": static, "uvicorn": static, "onnx": onnx, "scikit": scikit}
 
 
 def main() -> None:
@@ -122,13 +123,23 @@ def main() -> None:
         socket.create_server(("127.0.0.1", 0), backlog=BACKLOG) as listener,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
-        runner.run(_serve(app, listener))
+        runner.run((_serve_plainly if name == "uvicorn" else _serve)(app, listener))
 
 
 async def _serve(app: ASGIApp, listener: socket.socket) -> None:
     server = server_of(app, ready=lambda at: print(f"listens on {at}", flush=True))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.handle_exit, signal.SIGTERM, None)
     await server.serve(sockets=[listener])
+
+
+async def _serve_plainly(app: ASGIApp, listener: socket.socket) -> None:
+    """uvicorn as it comes, with the same settings, and nothing of autoship's."""
+    config = uvicorn.Config(
+        app, http="httptools", ws="none", lifespan="off", log_config=None, access_log=False, server_header=False
+    )
+    host, port = listener.getsockname()
+    print(f"listens on http://{host}:{port}", flush=True)
+    await uvicorn.Server(config).serve(sockets=[listener])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A server as a process of its own, on a core of its own: started, measured from outside, stopped or killed."""
+"""A server as a process of its own: started, measured from outside, stopped or killed."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ POLL_S = 0.002
 LAST_LINES = 2_000
 
 _CORES = sorted(os.sched_getaffinity(0))
-SERVER_CORE = str(_CORES[-1])
 CLIENT_CORES = ",".join(str(core) for core in _CORES[:-1] or _CORES)
+"""Of wrk and the benchmark itself, so that one core is the servers' own. They may use all: a service has threads."""
 ALL_CORES = ",".join(map(str, _CORES))
 _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
@@ -57,7 +57,7 @@ class Server:
         self._urls: queue.Queue[str | None] = queue.Queue()
         begin = time.perf_counter()
         self._process = subprocess.Popen(
-            ["taskset", "--cpu-list", SERVER_CORE, *command],
+            ["taskset", "--cpu-list", ALL_CORES, *command],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
