@@ -300,9 +300,33 @@ FRAMES: list[tuple[str, bytes, list[int]]] = [
     ("packed twice", POST + b"content-encoding: br, gzip\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}", [415]),
     ("not packed", POST + b"content-encoding: identity\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}", [200]),
     (
-        "on to HTTP/2",
-        POST + b"connection: upgrade\r\nupgrade: h2c\r\ncontent-length: 48\r\n\r\n" + HEALTHZ + b"\r\n",
+        "on to another protocol",
+        POST + b"connection: upgrade\r\nupgrade: irc\r\ncontent-length: 48\r\n\r\n" + HEALTHZ + b"\r\n",
         [415],
+    ),
+    (
+        "on to HTTP/2, which stays where it is",
+        POST
+        + b"connection: upgrade, http2-settings\r\nUpgrade: h2c\r\nhttp2-settings: AA\r\n"
+        + b"content-length: %d\r\n\r\n" % len(HEALTHZ + b"\r\n")
+        + HEALTHZ
+        + b"\r\n"
+        + HEALTHZ
+        + b"connection: close\r\n\r\n",
+        [200, 200],
+    ),
+    (
+        "on to HTTP/2, with a body in chunks",
+        POST
+        + b"upgrade: h2c \r\nconnection: upgrade\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
+        + HEALTHZ
+        + b"connection: close\r\n\r\n",
+        [200, 200],
+    ),
+    (
+        "on to HTTP/2 in a folded header",
+        POST + b"connection: upgrade\r\nupgrade: h2c\r\n x\r\ncontent-length: 2\r\n\r\n{}",
+        [400],
     ),
     ("HTTP/2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", [400]),
     ("HTTP/9.9", b"GET /healthz HTTP/9.9\r\n\r\n", [400]),
@@ -340,7 +364,7 @@ def test_what_is_not_plain_http_is_refused_and_never_taken_for_two_requests(
 @pytest.mark.parametrize("later", [b"{}", HEALTHZ + b"\r\n"])
 def test_the_body_of_a_request_for_another_protocol_is_no_request(server: Server, later: bytes) -> None:
     with server.connect() as connection:
-        connection.sendall(POST + b"connection: upgrade\r\nupgrade: h2c\r\ncontent-length: %d\r\n\r\n" % len(later))
+        connection.sendall(POST + b"connection: upgrade\r\nupgrade: irc\r\ncontent-length: %d\r\n\r\n" % len(later))
         first = connection.recv(65_536)
         connection.sendall(later)
         assert [answer.status for answer in answers(first + received(connection))] == [415]

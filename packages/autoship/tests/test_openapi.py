@@ -261,6 +261,17 @@ def test_what_goes_wrong_is_told_as_the_document_says(
     assert_same(response.json(), examples(operation, status)[name])
 
 
+@pytest.mark.parametrize("operation", [one for one in OPERATIONS if one.body], ids=lambda one: one.name)
+def test_a_body_that_is_not_sent_plain_is_told_so_as_the_document_says(
+    client: httpx.Client, operation: Operation
+) -> None:
+    path = operation.path.replace("{customer_id}", "acme")
+    response = client.request(operation.method, path, content=b"{}", headers={"content-encoding": "gzip"})
+    described = DOCUMENT["paths"][operation.path][operation.method.lower()]["responses"]["415"]
+    (shown,) = described["content"][PROBLEM]["examples"].values()
+    assert (response.status_code, response.json()) == (415, shown["value"])
+
+
 async def test_with_a_token_every_call_wants_it_that_the_document_says_wants_it() -> None:
     service = Autoship(MemoryHistory(), settings=Settings(), clock=lambda: record().ordered_at)
     transport = httpx.ASGITransport(application(service, token=Secret("s" * 40)))

@@ -10,7 +10,8 @@ AutoshipError
     │   └── AnswerUnreadable       what answered is not autoship, or not a version that this client knows
     └── Refused                    the service, or what stands before it, said no: an RFC 9457 problem
         ├── InvalidInput           400   what was sent cannot be used: ``field`` names what, ``detail`` the mend
-        │   └── TooLarge           413   more than is taken in at once
+        │   ├── TooLarge           413   more than is taken in at once
+        │   └── Encoded            415   compressed on its way, by a proxy for instance
         ├── Unauthorized           401   the token is missing or wrong
         ├── Forbidden              403   not from here
         ├── NotFound               404   nothing is known of this customer or order
@@ -117,6 +118,10 @@ class InvalidInput(Refused):
 
 class TooLarge(InvalidInput):
     """More than is taken in at once."""
+
+
+class Encoded(InvalidInput):
+    """What was sent arrived compressed: something on the way did that."""
 
 
 class Unauthorized(Refused):

@@ -11,6 +11,7 @@ from http import HTTPStatus
 import msgspec
 
 from autoship.client.errors import (
+    Encoded,
     Forbidden,
     HistoryUnavailable,
     HistoryUnusable,
@@ -31,6 +32,7 @@ LONGEST_DETAIL = 300
 BY_TYPE: dict[str, type[Refused]] = {
     f"{PROBLEM}invalid-input": InvalidInput,
     f"{PROBLEM}too-large": TooLarge,
+    f"{PROBLEM}encoded": Encoded,
     f"{PROBLEM}unauthorized": Unauthorized,
     f"{PROBLEM}forbidden": Forbidden,
     f"{PROBLEM}too-slow": TooSlow,
@@ -45,6 +47,7 @@ BY_STATUS: dict[int, type[Refused]] = {
     404: NotFound,
     408: Unavailable,
     413: TooLarge,
+    415: Encoded,
     429: Unavailable,
     502: Unavailable,
     503: Unavailable,

@@ -33,8 +33,12 @@ def refuse_encoded(scope: Scope) -> None:
     """Raises `InputEncoded` where the body is not sent plain: unpacked, a few bytes may be many."""
     for name, value in scope["headers"]:
         if name in _PLAIN and value.strip().lower() not in _PLAIN[name]:
-            shown = value[:40].decode("latin-1")
-            raise InputEncoded(None, f"{name.decode()}: {shown} is not taken: {_MENDS[name]}")
+            raise encoded(name, value)
+
+
+def encoded(name: bytes, value: bytes) -> InputEncoded:
+    """What to say of a body that is sent with such a header."""
+    return InputEncoded(None, f"{name.decode()}: {value[:40].decode('latin-1')} is not taken: {_MENDS[name]}")
 
 
 _PLAIN = {b"content-encoding": (b"identity", b""), b"transfer-encoding": (b"chunked",), b"upgrade": ()}

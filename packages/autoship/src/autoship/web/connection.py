@@ -7,6 +7,7 @@ parser without end, and so are requests that do not wait for an answer: one conn
 from __future__ import annotations
 
 import asyncio
+import re
 from http import HTTPStatus
 
 import msgspec
@@ -26,6 +27,17 @@ NOT_HTTP = "This is no HTTP/1.1 request that can be read: see RFC 9112."
 HEAD_TOO_LARGE = f"The head of a request has at most {MOST_AROUND:,} bytes: send less in its address and headers."
 
 
+OFFER = re.compile(rb"\r\nupgrade:[ \t]*h2c[ \t]*(?=\r\n[^ \t]|$)", re.IGNORECASE)
+
+
+def stay_with_http_1(data: bytes) -> bytes:
+    """The beginning of a request, without an offer to go on in HTTP/2: Java's ``HttpClient`` makes one with each plain
+    request. A server need not take it up (RFC 9110, section 7.8), but the parser would, and take the body for HTTP/2's.
+    An offer in a head that comes in pieces is left, and refused with its body."""
+    head, end, rest = data.partition(b"\r\n\r\n")
+    return OFFER.sub(b"", head) + end + rest if end else data
+
+
 class Shared(ServerState):
     """What all connections share."""
 
@@ -39,6 +51,7 @@ class Connection(HttpToolsProtocol):
 
     server_state: Shared
     _around = 0
+    _between = True
     _deaf = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -47,6 +60,8 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._deaf:
             return
+        if self._between and b"h2c" in data:
+            data = stay_with_http_1(data)
         self._around += len(data)
         if self._around > MOST_AROUND and self._around > len(data):
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, HEAD_TOO_LARGE)
@@ -57,6 +72,7 @@ class Connection(HttpToolsProtocol):
         if len(self.pipeline) >= MOST_WAITING:
             raise OverflowError  # the parser stops here, and the rest is refused as what cannot be read
         self._around = 0
+        self._between = False
         super().on_message_begin()
 
     def on_response_complete(self) -> None:
@@ -70,6 +86,7 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._around = 0
+        self._between = True
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
@@ -77,7 +94,7 @@ class Connection(HttpToolsProtocol):
 
     def _unsupported_upgrade_warning(self) -> None:
         """Ends the connection after this answer: the parser takes the body of a request to change protocols for the new
-        protocol, so that a body could pass as the next request."""
+        protocol's, so that a body could pass as the next request."""
         self._deaf = True
         self.cycle.keep_alive = False
 

@@ -10,7 +10,7 @@ import msgspec
 from autoship.web.guard import OPEN
 from autoship.web.openapi.operation import Form, Header, Operation, Parameter, Reply
 from autoship.web.openapi.operations import OPERATIONS
-from autoship.web.openapi.replies import too_slow, unauthorized
+from autoship.web.openapi.replies import not_plain, too_slow, unauthorized
 from autoship.web.openapi.schemas import components
 
 Document: TypeAlias = dict[str, Any]
@@ -74,7 +74,7 @@ def _operation(operation: Operation) -> Document:
     else:
         replies = (*replies, unauthorized())
     if operation.body:
-        replies = (*replies, too_slow())
+        replies = (*replies, not_plain(), too_slow())
     described["responses"] = {str(reply.status): _reply(reply) for reply in sorted(replies, key=lambda one: one.status)}
     return described
 

@@ -16,7 +16,7 @@ from autoship.errors import (
     TooSlow,
     Unauthorized,
 )
-from autoship.web.body import TOO_SLOW
+from autoship.web.body import TOO_SLOW, encoded
 from autoship.web.drain import STOPPING
 from autoship.web.guard import WANTED
 from autoship.web.openapi.operation import JSON, PROBLEM, Form, Header, Reply, Schema
@@ -57,6 +57,12 @@ def unauthorized() -> Reply:
         problem_of(Unauthorized(WANTED)),
         headers={"WWW-Authenticate": Header({"type": "string"}, "How to show it.")},
     )
+
+
+def not_plain() -> Reply:
+    """The body was not sent as it is."""
+    description = "The body is compressed, or the request offers to go on in another protocol."
+    return refused(description, problem_of(encoded(b"content-encoding", b"gzip")))
 
 
 def too_slow() -> Reply:
