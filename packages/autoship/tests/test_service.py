@@ -12,7 +12,7 @@ from autoship.adapters.memory import MemoryHistory
 from autoship.errors import HistoryUnavailable, InvalidInput
 from autoship.learning import CustomerModel
 from autoship.ports import History, Snapshot
-from autoship.service import Counters, Line, customers, intake
+from autoship.service import Autoship, Counters, Line, Settings, customers, intake
 from autoship.service import given as given_out
 from autoship.service.answer import rounded
 from autoship.service.turns import Teacher
@@ -411,3 +411,19 @@ def test_a_confidence_is_rounded_but_never_up_to_certainty(confidence: float) ->
     assert short < 1 or confidence == 1
     assert abs(short - confidence) <= 0.00011
     assert short == round(short, 4)
+
+
+async def test_what_is_being_written_when_the_service_ends_is_written_once() -> None:
+    history = Watched()
+    autoship = Autoship(history, settings=Settings(), clock=lambda: DAY)
+    await autoship.append(records(5))
+    await known(autoship)
+    history.open.clear()
+    await autoship.predict(request(order_id="next"))
+    await until(lambda: "keep" in history.calls)
+    closing = asyncio.create_task(autoship.close())
+    await asyncio.sleep(0)
+    history.open.set()
+    await closing
+    assert history.calls.count("keep") == 1
+    assert await history.find_answer("acme", "next") is not None

@@ -34,6 +34,7 @@ class Behind:
         self._waiting = waiting
         self._every_s = every_s
         self._task: asyncio.Task[None] | None = None
+        self._stopped = asyncio.Event()
 
     def soon(self) -> None:
         """Something waits. Costs next to nothing."""
@@ -41,17 +42,19 @@ class Behind:
             self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def stop(self) -> None:
-        """Writes no more by itself."""
+        """Writes no more by itself. What is being written is waited for: nobody could tell whether it was written."""
+        self._stopped.set()
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await self._task
 
     async def _run(self) -> None:
         pause = self._every_s
         try:
             while self._waiting():
-                await asyncio.sleep(pause)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopped.wait(), pause)
+                if self._stopped.is_set():
+                    return
                 try:
                     await self._write()
                     pause = self._every_s

@@ -54,7 +54,7 @@ class GivenOut:
             self._writing, self._waiting = self._waiting, []
             try:
                 await self._history.keep_predictions(self._writing)
-            except BaseException:
+            except Exception:  # not where this is cancelled: what was handed over may be written all the same
                 waiting = self._writing + self._waiting
                 self._waiting = waiting[-self._most :]
                 self._counters.predictions_lost += len(waiting) - len(self._waiting)
