@@ -24,7 +24,7 @@ FLOOR_BATCH, FLOOR_BATCHES = 20_000, 10
 BOUND_MB, LEAST_BOUND_MB = 512, 64
 """What models may take in memory; scaled as the customers are."""
 
-CACHES_MB = 128
+CACHES_MB = 32
 """What SQLite may keep of the file in memory, beside the models: 64 MB for each of its two connections."""
 
 ASKED_AT_ONCE = 50

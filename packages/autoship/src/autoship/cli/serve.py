@@ -16,6 +16,7 @@ import click
 import uvloop
 
 from autoship.cli.exits import CANNOT_LISTEN, told
+from autoship.cli.memory import give_back_memory
 from autoship.cli.options import setting_options
 from autoship.configuration import SETTINGS, Configuration, read_configuration
 from autoship.errors import ConfigurationError
@@ -55,6 +56,7 @@ def serve(**flags: str | None) -> None:
         _allow_files(configuration.max_connections + FILES_BESIDES)
         configure(configuration.log, configuration.log_level)
         gc.set_threshold(COLLECTED_AFTER)
+        give_back_memory()
         with _listening(configuration) as listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(configuration, listener))
 

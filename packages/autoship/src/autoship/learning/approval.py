@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections import deque
+from collections import Counter, deque
 from functools import lru_cache
 
 from autoship.domain.prediction import Judged, Reason
@@ -144,8 +144,11 @@ class Approval:
 
     def recount(self) -> None:
         """Counts the evidence anew, after it was loaded."""
-        for level, right in self.evidence:
-            self._add(level, right, 1)
+        counts = Counter(self.evidence)
+        for threshold in range(len(THRESHOLDS)):
+            above = [(right, times) for (level, right), times in counts.items() if level >= threshold]
+            self._reached[threshold] = sum(times for _, times in above)
+            self._wrong[threshold] = sum(times for right, times in above if not right)
 
 
 def level_of(score: float) -> int:

@@ -8,6 +8,7 @@ index, each number. Same bytes, same model, on every machine.
 
 from __future__ import annotations
 
+import math
 import struct
 import zlib
 from collections import deque
@@ -441,7 +442,7 @@ def _packed(array: NDArray[Any], kind: str) -> bytes:
 
 def _unpacked(data: bytes, kind: str, shape: tuple[int, ...]) -> NDArray[Any]:
     size = np.dtype(kind).itemsize
-    count = int(np.prod(shape))
+    count = math.prod(shape)
     if len(data) != count * size:
         raise ValueError("an array of another length")
     plain = np.frombuffer(data, np.uint8).reshape(size, count).T

@@ -73,6 +73,10 @@ CREATE INDEX predictions_orders ON predictions (customer, order_id, served_at);
 """
 
 
+CACHE_KIB = 16_384
+"""Of pages, for each of the two connections. The system keeps the rest of the file at hand."""
+
+
 def connect(path: Path, *, busy_timeout_s: float) -> sqlite3.Connection:
     """A connection that acknowledges only what is on the disk.
 
@@ -86,7 +90,7 @@ def connect(path: Path, *, busy_timeout_s: float) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA secure_delete = ON")
         connection.execute("PRAGMA journal_size_limit = 67108864")
-        connection.execute("PRAGMA cache_size = -65536")
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     except sqlite3.Error:
         connection.close()
         raise
