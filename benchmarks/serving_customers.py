@@ -25,7 +25,7 @@ BOUND_MB, LEAST_BOUND_MB = 512, 64
 """What models may take in memory; scaled as the customers are."""
 
 CACHES_MB = 32
-"""What SQLite may keep of the file in memory, beside the models: 64 MB for each of its two connections."""
+"""What SQLite may keep of the file in memory, beside the models: 16 MB for each of its two connections."""
 
 ASKED_AT_ONCE = 50
 STREAMED, ACKNOWLEDGED = 200, 5_000

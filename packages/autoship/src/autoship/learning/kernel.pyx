@@ -72,8 +72,9 @@ cdef enum:
 
 cdef class Seen:
     """An order's contexts, and the probabilities of the choices: the model's own, and mixed with the plain rates. Of the
-    kernel that made it, and of the state that it was made in."""
+    kernel that made it, which takes no other's, and of the state that it was made in."""
 
+    cdef object maker
     cdef int size, width, choices
     cdef int* rows
     cdef int* keys
@@ -97,6 +98,8 @@ cdef class Seen:
 
     def own_of(self, int choice):
         """The model's own probability of a choice."""
+        if not 0 <= choice < self.choices:
+            raise IndexError("a choice that is none")
         return self.own[choice]
 
     def best(self, int most):
@@ -150,6 +153,12 @@ cdef class Kernel:
         self.inverse_rates = inverse_rates
         self.width = cells.shape[2]
 
+    cdef int _check(self, Seen seen, int choice) except -1:
+        """The arrays may have been replaced since: then rows and widths are others."""
+        if seen.maker is not self or not 0 <= choice < seen.choices:
+            raise ValueError("an order that was seen in another state, or a choice that is none")
+        return 0
+
     def rates(self, int choices, float prior):
         """Makes ``plain`` and ``inverse_rates`` of ``decayed``: see `Table.refresh`."""
         self._rates(choices, prior)
@@ -173,6 +182,7 @@ cdef class Kernel:
         count starts with; ``share``, ``slow`` and ``fast`` are the mixture's."""
         cdef int size = len(rows), i, c
         cdef Seen seen = Seen(size, self.width, choices)
+        seen.maker = self
         cdef float* own = seen.own
         cdef float* logs
         cdef float* cell
@@ -213,6 +223,7 @@ cdef class Kernel:
     def speaking(self, Seen seen, int choice, int most, float least):
         """Positions of the contexts that speak for a choice by more than ``least`` (in logits, beyond what they say on
         average for all others), the strongest first, at most so many."""
+        self._check(seen, choice)
         cdef int i, c, best
         cdef float* cell
         cdef float* logs
@@ -250,6 +261,7 @@ cdef class Kernel:
     def brier(self, Seen seen, int choice):
         """For each expert (the model, the slow and the fast plain rates) what its probabilities gained at a choice: twice
         that of the choice less the sum of the squares of all."""
+        self._check(seen, choice)
         cdef int c
         cdef double model = 0, slow = 0, fast = 0
         for c in range(seen.choices):
@@ -271,6 +283,7 @@ cdef class Kernel:
         float too_small,
     ):
         """Learns that an order, seen in this very state, went to a choice: `Table.learn`."""
+        self._check(seen, choice)
         cdef int i, c, width = self.width
         cdef float* cell
         cdef float* logs
@@ -280,9 +293,6 @@ cdef class Kernel:
         cdef bint large
         if error == NULL:
             raise MemoryError
-        if seen.width != width or not 0 <= choice < width:
-            free(error)
-            raise ValueError("an order seen in another state")
         memset(slopes, 0, 3 * keys * sizeof(float))
         for c in range(width):
             error[c] = seen.own[c]
@@ -341,6 +351,8 @@ cdef class Kernel:
         cdef int c
         cdef float* cell
         for i in range(rows.shape[0]):
+            if not (0 <= rows[i] < self.cells.shape[0] and 0 <= choices[i] < self.width):
+                raise IndexError("a context that is in no table")
             cell = &self.cells[rows[i], 0, 0]
             for c in range(self.width):
                 cell[self.width + c] *= 1 - recent_share
@@ -368,8 +380,12 @@ cdef class Counter:
         cdef short code
         cdef short* line
         cdef int i, place, orders = 0, agreeing = 0
+        if not 0 <= length <= self.choices.shape[0]:
+            raise IndexError("more orders than the window has")
         memset(matching, 0xFF, length * sizeof(short))
         for place in range(len(lines)):
+            if not 0 <= <int> lines[place] < self.codes.shape[0]:
+                raise IndexError("a line that the window has not")
             line = &self.codes[<int> lines[place], 0]
             code = wanted[place]
             for i in range(length):
