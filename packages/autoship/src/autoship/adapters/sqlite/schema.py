@@ -73,6 +73,10 @@ CREATE INDEX predictions_orders ON predictions (customer, order_id, served_at);
 """
 
 
+CACHE_KIB = 8 * 1024
+"""Of pages a connection keeps. The kernel's own cache has the others: these count against the process's memory."""
+
+
 def connect(path: Path, *, busy_timeout_s: float) -> sqlite3.Connection:
     """A connection that acknowledges only what is on the disk.
 
@@ -86,7 +90,7 @@ def connect(path: Path, *, busy_timeout_s: float) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA secure_delete = ON")
         connection.execute("PRAGMA journal_size_limit = 67108864")
-        connection.execute("PRAGMA cache_size = -65536")
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     except sqlite3.Error:
         connection.close()
         raise
