@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import logging
 import os
 import resource
@@ -10,6 +11,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 
 import click
 import uvloop
@@ -18,7 +20,7 @@ from autoship.cli.exits import CANNOT_LISTEN, told
 from autoship.cli.options import setting_options
 from autoship.configuration import SETTINGS, Configuration, read_configuration
 from autoship.errors import ConfigurationError
-from autoship.service import Settings
+from autoship.service import Autoship, Settings
 from autoship.web import application
 from autoship.web.drain import Drain
 from autoship.web.logs import announce, configure
@@ -34,6 +36,12 @@ FILES_BESIDES = 64
 LAST = 0.05
 """The part of the drain that is left to the end of the process itself."""
 
+SAVED_BEFORE = 0.15
+"""The part before whose beginning the last snapshots are begun."""
+
+M_ARENA_MAX = -8
+"""glibc's, malloc.h."""
+
 logger = logging.getLogger("autoship")
 
 
@@ -47,6 +55,7 @@ def serve(**flags: str | None) -> None:
     """
     with told():
         configuration = read_configuration(flags, os.environ)
+        _share_one_arena()
         _allow_files(configuration.max_connections + FILES_BESIDES)
         configure(configuration.log, configuration.log_level)
         with _listening(configuration) as listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -61,6 +70,14 @@ def _allow_files(needed: int) -> None:
         raise ConfigurationError([f"{problem}: lower it, or raise the limit (ulimit -n, LimitNOFILE=)"])
     if soft != resource.RLIM_INFINITY and needed > soft:
         resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+
+
+def _share_one_arena() -> None:
+    """Has all threads take memory from one place, where the C library is glibc. Models are made in several threads and
+    let go in others: with an arena for each, what one has freed is of no use to the next."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None and sys.platform == "linux":
+        mallopt(M_ARENA_MAX, 1)
 
 
 def _listening(configuration: Configuration) -> socket.socket:
@@ -88,12 +105,12 @@ async def _serve(configuration: Configuration, listener: socket.socket) -> None:
             traffic=traffic,
             ready=lambda at: announce(configuration.log, f"autoship listens on {at}"),
         )
-        _stop_on_signals(server, configuration.drain_s)
+        _stop_on_signals(server, service, configuration.drain_s)
         await server.serve(sockets=[listener])
     logger.info("stopped")
 
 
-def _stop_on_signals(server: Server, drain_s: float) -> None:
+def _stop_on_signals(server: Server, service: Autoship, drain_s: float) -> None:
     """The first signal begins the end, and bounds it; the second is the kernel's, which ends the process at once."""
     loop = asyncio.get_running_loop()
     signals = (signal.SIGTERM, signal.SIGINT)
@@ -106,6 +123,7 @@ def _stop_on_signals(server: Server, drain_s: float) -> None:
         deadline = threading.Timer(drain_s * (1 - LAST), _give_up)
         deadline.daemon = True
         deadline.start()
+        service.close_by(time.monotonic() + drain_s * (1 - SAVED_BEFORE))
         server.stop()
 
     for one in signals:
