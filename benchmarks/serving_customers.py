@@ -24,8 +24,8 @@ FLOOR_BATCH, FLOOR_BATCHES = 20_000, 10
 BOUND_MB, LEAST_BOUND_MB = 512, 64
 """What models may take in memory; scaled as the customers are."""
 
-CACHES_MB = 32
-"""What SQLite may keep of the file in memory, beside the models: 16 MB for each of its two connections."""
+CACHES_MB = 16
+"""What SQLite may keep of the file in memory, beside the models: 8 MB for each of its two connections."""
 
 ASKED_AT_ONCE = 50
 STREAMED, ACKNOWLEDGED = 200, 5_000

@@ -14,7 +14,7 @@ from autoship.adapters.memory import MemoryHistory
 from autoship.adapters.sqlite import SqliteHistory
 from autoship.domain.outcome import Match
 from autoship.learning import CustomerModel
-from autoship.ports import History
+from autoship.ports import History, Snapshot
 from autoship.service import Autoship, Settings, customers
 from autoship_samples import DAY, GROUND, PRIORITY, hours, record, records, request
 from watched_history import Watched, known, until
@@ -115,6 +115,37 @@ async def test_a_model_is_saved_before_it_goes_only_if_it_has_learned() -> None:
             await settled(autoship)
         assert history.calls.count("save") == 2
         assert history.calls.count("read") == 2
+
+
+async def test_where_no_time_is_left_models_are_not_saved_and_the_log_has_them() -> None:
+    history = Watched()
+    autoship = Autoship(history, settings=Settings(), clock=lambda: DAY)
+    for name in ("a", "b"):
+        await autoship.append(records(5, name))
+        await known(autoship, name)
+    autoship.close_by(0.0)
+    await autoship.close()
+    assert "save" not in history.calls
+    async with bounded(history, 2**30) as again:
+        assert [await known(again, name) for name in ("a", "b")] == [5, 5]
+
+
+async def test_models_that_learned_most_are_saved_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(customers, "SAVED_AT_ONCE", 1)
+    history = Watched()
+    async with bounded(history, 2**30) as autoship:
+        for name, number in (("few", 3), ("most", 9), ("some", 5)):
+            await autoship.append(records(number, name))
+            await known(autoship, name)
+        saved: list[str] = []
+        save = history.save_snapshot
+
+        async def kept(customer_id: str, snapshot: Snapshot) -> None:
+            saved.append(customer_id)
+            await save(customer_id, snapshot)
+
+        monkeypatch.setattr(history, "save_snapshot", kept)
+    assert saved == ["most", "some", "few"]
 
 
 async def test_a_model_that_is_in_use_does_not_go() -> None:

@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 
 import click
 import uvloop
@@ -20,7 +21,7 @@ from autoship.cli.memory import give_back_memory
 from autoship.cli.options import setting_options
 from autoship.configuration import SETTINGS, Configuration, read_configuration
 from autoship.errors import ConfigurationError
-from autoship.service import Settings
+from autoship.service import Autoship, Settings
 from autoship.web import application
 from autoship.web.drain import Drain
 from autoship.web.logs import announce, configure
@@ -39,6 +40,9 @@ LAST = 0.05
 COLLECTED_AFTER = 50_000
 """Objects more than before, until cycles among them are looked for. A request makes none; to look for them after every
 700 costs a prediction a twentieth of its time, and more with every model in memory."""
+
+SAVED_BEFORE = 0.15
+"""The part before whose beginning the last snapshots are begun."""
 
 logger = logging.getLogger("autoship")
 
@@ -96,12 +100,12 @@ async def _serve(configuration: Configuration, listener: socket.socket) -> None:
             traffic=traffic,
             ready=lambda at: announce(configuration.log, f"autoship listens on {at}"),
         )
-        _stop_on_signals(server, configuration.drain_s)
+        _stop_on_signals(server, service, configuration.drain_s)
         await server.serve(sockets=[listener])
     logger.info("stopped")
 
 
-def _stop_on_signals(server: Server, drain_s: float) -> None:
+def _stop_on_signals(server: Server, service: Autoship, drain_s: float) -> None:
     """The first signal begins the end, and bounds it; the second is the kernel's, which ends the process at once."""
     loop = asyncio.get_running_loop()
     signals = (signal.SIGTERM, signal.SIGINT)
@@ -114,6 +118,7 @@ def _stop_on_signals(server: Server, drain_s: float) -> None:
         deadline = threading.Timer(drain_s * (1 - LAST), _give_up)
         deadline.daemon = True
         deadline.start()
+        service.close_by(time.monotonic() + drain_s * (1 - SAVED_BEFORE))
         server.stop()
 
     for one in signals:

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import count
+from math import inf
 from typing import Any
 
 import msgspec
@@ -67,6 +68,7 @@ class Autoship:
             history, builder, teacher, self._given, self._learned, counters, most_bytes=memory_bytes
         )
         self._watch = HistoryWatch(history)
+        self._closed_by = inf
         self._run = secrets.token_hex(8)
         self._numbers = count(1)
 
@@ -190,11 +192,15 @@ class Autoship:
         outcome = nearest[0] if nearest and nearest[0].seq == entry.seq else None
         return OneOrder(entry.record, outcome, answer, served_at)
 
+    def close_by(self, until: float) -> None:
+        """Has `close` save no more models from then on, by the monotonic clock: the log makes them again."""
+        self._closed_by = until
+
     async def close(self) -> None:
         """Keeps what waits to be kept, and the models' snapshots. The history stays open: its maker closes it."""
         await self._watch.close()
         await self._given.close()
-        await self._customers.close()
+        await self._customers.close(self._closed_by)
         await self._learned.close()
 
     def _at_hand(self, customer_id: str) -> Resident | None:

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Coroutine, Mapping, Sequence
+from math import inf
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -120,15 +122,23 @@ class Customers:
         """Forgets a customer, in the history, in memory and on its way between them; says whether there was one."""
         return await asyncio.shield(self._spawn(self._forget(customer_id)))
 
-    async def close(self) -> None:
+    async def close(self, until: float = inf) -> None:
         """Gives up what is under way, and saves a snapshot of each model that learned since its last one, those that
-        learned most first: where there is not the time for all, the log has everything."""
+        learned most first, as many as there is time for before ``until`` on the monotonic clock. The log has the rest.
+        """
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        residents = sorted(self._residents, key=lambda resident: -resident.unsaved)
-        for start in range(0, len(residents), SAVED_AT_ONCE):
-            await asyncio.gather(*map(self._save, residents[start : start + SAVED_AT_ONCE]))
+        unsaved = sorted((one for one in self._residents if one.unsaved), key=lambda one: one.unsaved, reverse=True)
+        while unsaved and time.monotonic() < until:
+            await asyncio.gather(*map(self._save, unsaved[:SAVED_AT_ONCE]))
+            del unsaved[:SAVED_AT_ONCE]
+        if unsaved:
+            logger.warning(
+                "no time was left to save %d models: they are made of the log when they are used", len(unsaved)
+            )
+        for resident in unsaved:
+            self._learned.drop(resident.customer_id)
 
     async def _load(self, customer_id: str) -> Resident | None:
         try:

@@ -73,8 +73,8 @@ CREATE INDEX predictions_orders ON predictions (customer, order_id, served_at);
 """
 
 
-CACHE_KIB = 16_384
-"""Of pages, for each of the two connections. The system keeps the rest of the file at hand."""
+CACHE_KIB = 8 * 1024
+"""Of pages a connection keeps. The kernel's own cache has the others: these count against the process's memory."""
 
 
 def connect(path: Path, *, busy_timeout_s: float) -> sqlite3.Connection:
