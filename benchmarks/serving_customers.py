@@ -134,8 +134,12 @@ def _parts(lines: Path) -> Iterator[bytes]:
 
 def _start(after: str, server: Server, orders: int) -> Start:
     begin = time.perf_counter()
-    customer = server.ask("GET", f"/v1/customers/{name(0).decode()}")
-    return Start(after, server.ready_s, time.perf_counter() - begin, max(0, orders - customer["orders"]))
+    largest = name(0).decode()
+    server.ask("GET", f"/v1/customers/{largest}")
+    first_s = time.perf_counter() - begin
+    (customer,) = server.ask("GET", f"/v1/customers?after={largest[:-1]}&limit=1")["customers"]
+    assert customer["customer_id"] == largest
+    return Start(after, server.ready_s, first_s, max(0, orders - customer["orders"]))
 
 
 def _make_models(server: Server, population: Population, found: Found) -> None:

@@ -175,6 +175,19 @@ def test_import_takes_in_plain_and_gzipped_files_and_may_be_repeated(tmp_path: P
         assert (known(client), known(client, "other")) == (30, 20)
 
 
+def test_import_learns_what_it_took_in_unless_told_otherwise(tmp_path: Path) -> None:
+    (tmp_path / "a.ndjson").write_bytes(b"".join(map(line, records(30))))
+    (tmp_path / "b.ndjson").write_bytes(b"".join(map(line, records(20, "other"))))
+    assert run("import", "--no-learn", "b.ndjson", cwd=tmp_path).returncode == 0
+    assert run("import", "a.ndjson", cwd=tmp_path).returncode == 0
+    with serve(tmp_path) as (_, client):
+        listed = client.get("/v1/customers").json()["customers"]
+        assert [(one["customer_id"], one["orders"], one["predicted"]) for one in listed] == [
+            ("acme", 30, 25),
+            ("other", 20, None),
+        ]
+
+
 def test_import_tells_each_bad_line_by_its_place_and_keeps_the_others(tmp_path: Path) -> None:
     good, other = line(record(1)), line(record(2))
     long = line(record(3, order={"text": "x" * 2**21}))

@@ -20,7 +20,7 @@ from autoship.cli.options import setting_options
 from autoship.configuration import Configuration, read_configuration
 from autoship.domain.record import Record
 from autoship.errors import InvalidInput
-from autoship.service import Counts, Line
+from autoship.service import Counts, Line, Settings
 from autoship.service.intake import read_line
 from autoship.wiring import running
 
@@ -38,18 +38,23 @@ TOLD_AT_MOST = 1_000
     "files", nargs=-1, required=True, metavar="FILE…", type=click.Path(exists=True, dir_okay=False, path_type=Path)
 )
 @setting_options("history")
-def import_(files: tuple[Path, ...], history: str | None) -> None:
+@click.option(
+    "--no-learn",
+    is_flag=True,
+    help="Leave the learning to each customer's first prediction, which then waits for it.",
+)
+def import_(files: tuple[Path, ...], history: str | None, no_learn: bool) -> None:
     """Take past orders in, in bulk.
 
     Reads FILE… (NDJSON, one record a line, plain or gzipped) into the history, ordered by the time at which each became
-    known. What is there already changes nothing, so that an import may be repeated. Lines that are no records are told
-    with their place, the others are kept, and the exit status is 1.
+    known, and learns them. What is there already changes nothing, so that an import may be repeated. Lines that are no
+    records are told with their place, the others are kept, and the exit status is 1.
     """
     with told():
         configuration = read_configuration({"history": history}, os.environ)
         with Staging() as staging:
             rejected = _stage(files, staging)
-            counts = asyncio.run(_append(configuration, staging))
+            counts = asyncio.run(_append(configuration, staging, learn=not no_learn))
             repeated = staging.added - staging.count()
     for problem in rejected[:TOLD_AT_MOST]:
         click.echo(problem, err=True)
@@ -80,13 +85,20 @@ def _stage(files: Sequence[Path], staging: Staging) -> list[str]:
     return rejected
 
 
-async def _append(configuration: Configuration, staging: Staging) -> Counts:
-    async with running(configuration.history) as service:
+async def _append(configuration: Configuration, staging: Staging, *, learn: bool) -> Counts:
+    settings = Settings(max_error=configuration.max_error, audit=configuration.audit)
+    async with running(configuration.history, settings, memory_mb=configuration.memory_mb) as service:
         counts = Counts()
+        customers: dict[str, None] = {}
         with click.progressbar(length=staging.count(), label="keeping", file=sys.stderr) as bar:
             for batch in _batches(staging.in_order()):
                 counts += await service.append(batch)
+                customers.update(dict.fromkeys(record.customer_id for record in batch))
                 bar.update(len(batch))
+        if learn:
+            with click.progressbar(customers, label="learning", file=sys.stderr) as bar:
+                for customer_id in bar:
+                    await service.learn(customer_id)
         return counts
 
 

@@ -126,6 +126,10 @@ class Autoship:
         parts = await asyncio.gather(*(self._append(*one) for one in of_customers.items()))
         return sum(parts, Counts())
 
+    async def learn(self, customer_id: str) -> None:
+        """Has the customer's model made of what the history has of it, so that the first prediction need not wait."""
+        await self._customers.get(customer_id)
+
     async def take_in(self, lines: AsyncIterator[Line]) -> Intake:
         """Takes in records as they arrive, each a line of JSON, a chunk at a time; tells what is wrong with a line."""
         intake = await take_in(lines, self.append)

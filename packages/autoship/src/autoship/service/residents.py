@@ -7,6 +7,10 @@ from collections.abc import Callable, Iterator
 
 from autoship.service.resident import Resident
 
+GAPS = 1.5
+"""So much memory is taken for each byte of a model, where models of many sizes come and go: between what stays there
+are gaps. Measured with 10,000 customers drawn by Zipf's law."""
+
 MEASURED_EVERY = 100
 """A model is measured anew once it has learned so many entries."""
 
@@ -15,7 +19,7 @@ class Residents:
     """Residents within a bound of ``most_bytes``, but for the one that was used last, however large it is.
 
     Some are to go already at seven eighths of the bound, until three quarters are left: so nobody has to wait for that
-    as a rule, and many are saved together.
+    as a rule, and many are saved together. ``nbytes`` is what all take now, gaps included.
     """
 
     def __init__(self, most_bytes: int) -> None:
@@ -68,7 +72,7 @@ class Residents:
     def measure(self, resident: Resident) -> None:
         """Measures a model that has become another one, or that has learned much."""
         if self._of.get(resident.customer_id) is resident:
-            nbytes = resident.model.nbytes()
+            nbytes = round(GAPS * resident.model.nbytes())
             self.nbytes += nbytes - resident.nbytes
             resident.nbytes, resident.measured_at = nbytes, resident.model.orders
 
