@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -158,6 +160,19 @@ async def test_in_the_file_nothing_is_left_of_what_was_deleted(tmp_path: Path) -
     assert holding(tmp_path, b"secret") == []
     await history.close()
     assert holding(tmp_path, b"secret") == []
+
+
+async def test_what_was_deleted_while_somebody_read_the_file_is_gone_after_a_later_write(tmp_path: Path) -> None:
+    history = SqliteHistory(tmp_path / "a.db")
+    await history.append("secretcustomer", records(20, "secretcustomer"))
+    with contextlib.closing(sqlite3.connect(tmp_path / "a.db", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM log").fetchone()
+        await history.delete_customer("secretcustomer")
+        assert holding(tmp_path, b"secret") != []
+    await history.append("other", records(1, "other"))
+    assert holding(tmp_path, b"secret") == []
+    await history.close()
 
 
 def holding(folder: Path, text: bytes) -> list[str]:

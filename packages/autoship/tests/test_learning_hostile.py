@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 from autoship.errors import SnapshotDamaged, SnapshotError, SnapshotVersionUnknown
 from autoship.learning import CustomerModel, snapshot
+from autoship.learning.flatten import flatten
 from learning_logs import START, entries_of, learn, record
 
 SIX_MEGABYTES = 6 << 20
@@ -279,3 +280,29 @@ def test_no_module_imports_what_makes_code_of_data() -> None:
             called = node.func if isinstance(node, ast.Call) else None
             assert not (isinstance(called, ast.Name) and called.id in ("eval", "exec")), path
             assert not (isinstance(node, ast.keyword) and node.arg == "allow_pickle"), path
+
+
+def test_names_of_any_length_and_number_take_little_memory() -> None:
+    deep: dict[str, Any] = {f"{n:05}" + "\U0001f4e6" * 115: {} for n in range(19_000)}
+    for level in range(30):
+        deep = {f"{level:02}" + "\U0001f4e6" * 118: deep}
+    tracemalloc.start()
+    try:
+        for _ in range(3):
+            flat = flatten(deep, START)
+        assert tracemalloc.get_traced_memory()[1] < 64 * 2**20
+    finally:
+        tracemalloc.stop()
+    assert all(len(path) < 300 for path in flat.values)
+
+
+def test_paths_that_are_too_long_to_keep_stay_apart() -> None:
+    def nested(name: str) -> dict[str, Any]:
+        order: dict[str, Any] = {name: 1}
+        for _ in range(5):
+            order = {"x" * 100: order}
+        return order
+
+    (one, *_), (other, *_) = (flatten(nested(name), START).values for name in "ab")
+    assert one != other
+    assert one == next(iter(flatten(nested("a"), START).values))

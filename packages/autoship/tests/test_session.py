@@ -132,6 +132,16 @@ def test_another_sites_form_is_refused(client: httpx.Client, path: str) -> None:
     assert client.post(path, data={"token": TOKEN}, headers={"sec-fetch-site": "same-origin"}).status_code == 303
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "whatever comes later"])
+def test_another_sites_page_can_have_a_browser_change_nothing_with_or_without_a_token(
+    client: httpx.Client, site: str
+) -> None:
+    foreign = {"sec-fetch-site": site, "authorization": f"Bearer {TOKEN}", "content-type": "text/plain"}
+    for method, path in CALLS:
+        response = client.request(method, path, content=b"{}", headers=foreign)
+        assert (response.status_code == 403) is (method != "GET")
+
+
 @pytest.mark.parametrize("body", [b"", b"token=%ff%fe", b"\xff", b"&" * 20_000, b"a=1&" * 11])
 def test_what_is_no_form_is_no_fault_of_the_service(client: httpx.Client, body: bytes) -> None:
     assert client.post("/login", content=body).status_code in (400, 403, 413)

@@ -17,7 +17,7 @@ cdef class _Paths:
 cdef _Paths _paths
 
 @cython.locals(at=_Path, below=dict)
-cdef _collect(object order, _Path above, dict values, dict bags, dict lists)
+cdef _collect(object order, _Path above, dict values, dict bags, dict lists, list left)
 @cython.locals(elements=_Path, place=_Path, inner=_Path)
 cdef _collect_list(list nodes, _Path at, dict lists)
 cdef list _list(dict lists, str path, _Path at)

@@ -12,6 +12,8 @@ import math
 import re
 from bisect import bisect_right
 from datetime import datetime
+from hashlib import blake2b
+from itertools import islice
 from typing import NamedTuple, TypeAlias
 
 from autoship.domain.record import Order
@@ -36,7 +38,12 @@ MAX_ELEMENTS = 24
 MAX_WORDS = 32
 MAX_TEXT = 120
 PREFIX_LENGTH = 3
-MAX_PATHS = 10_000
+MAX_PATH = 200
+"""Characters of a path; a longer one ends in its digest."""
+MAX_NAMES = 4_000
+"""Of an order's names, those beyond are not looked at; it has at most `MAX_LEAVES` values all the same."""
+MAX_PATHS = 5_000
+"""Places that are remembered: at most some 30 MB, with the longest names there are."""
 
 _WORD = re.compile(r"[^\W_]+")
 _QUARTERS = (2**-0.75, 2**-0.5, 2**-0.25)
@@ -67,7 +74,8 @@ class _Path:
 
 
 class _Paths:
-    """The places that were met lately. Forgets all of them where there are more than `MAX_PATHS`."""
+    """The places that were met lately, at most `MAX_PATHS`: then it forgets all of them, before the next order. What it
+    remembers changes nothing but the time that an order takes."""
 
     def __init__(self) -> None:
         self._top = _Path("", "")
@@ -75,15 +83,19 @@ class _Paths:
 
     def top(self) -> _Path:
         """The order itself."""
-        if self._made > MAX_PATHS:
+        if self._made >= MAX_PATHS:
             self._top, self._made = _Path("", ""), 0
         return self._top
 
     def below(self, at: _Path, name: str) -> _Path:
         """The place of a field in an object; to be asked for where ``at.below`` does not have it yet."""
-        self._made += 1
         path = at.stem + name[:MAX_TEXT]
-        made = at.below[name] = _Path(path, path + ".")
+        if len(path) > MAX_PATH:
+            path = f"{path[: MAX_PATH - 17]}…{blake2b(path.encode(), digest_size=8).hexdigest()}"
+        made = _Path(path, path + ".")
+        if self._made < MAX_PATHS:
+            self._made += 1
+            at.below[name] = made
         return made
 
     def elements(self, at: _Path) -> _Path:
@@ -104,18 +116,20 @@ def flatten(order: Order, ordered_at: datetime) -> Flat:
     values: dict[str, Value] = {}
     bags: _Bags = {}
     lists: _Lists = {}
-    _collect(order, _paths.top(), values, bags, lists)
+    _collect(order, _paths.top(), values, bags, lists, [MAX_NAMES])
     for path, (at, leaves) in lists.items():
         _add_list(path, at, leaves, values, bags)
     values[WEEKDAY] = ordered_at.weekday()
     return Flat(values, list(bags))
 
 
-def _collect(order: Order, above: _Path, values: dict[str, Value], bags: _Bags, lists: _Lists) -> None:
-    """Single leaves into ``values``, those in lists into ``lists``; stops after `MAX_LEAVES` values or nodes of
-    lists."""
+def _collect(order: Order, above: _Path, values: dict[str, Value], bags: _Bags, lists: _Lists, left: list[int]) -> None:
+    """Single leaves into ``values``, those in lists into ``lists``; stops after `MAX_LEAVES` values or nodes of lists,
+    or where none of the names to be looked at is ``left``."""
     below = above.below
-    for name, node in order.items():
+    items = order.items() if len(order) <= left[0] else islice(order.items(), left[0])
+    left[0] -= min(left[0], len(order))
+    for name, node in items:
         at = below.get(name) or _paths.below(above, name)
         kind = type(node)
         if kind is str:
@@ -123,7 +137,7 @@ def _collect(order: Order, above: _Path, values: dict[str, Value], bags: _Bags, 
         elif kind is int or kind is float:
             _add_number(at, node, values)
         elif kind is dict:
-            _collect(node, at, values, bags, lists)
+            _collect(node, at, values, bags, lists, left)
         elif kind is list:
             _collect_list(node, at, lists)
         else:
@@ -140,7 +154,10 @@ def _collect_list(nodes: list[object], at: _Path, lists: _Lists) -> None:
         if seen >= MAX_LEAVES:
             return
         if isinstance(node, dict):
-            queue += [(place.below.get(name) or _paths.below(place, name), child) for name, child in node.items()]
+            queue += [
+                (place.below.get(name) or _paths.below(place, name), child)
+                for name, child in islice(node.items(), MAX_LEAVES)
+            ]
         elif isinstance(node, list):
             _list(lists, place.count, place).append(len(node))
             inner = _paths.elements(place)

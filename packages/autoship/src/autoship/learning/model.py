@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import islice
+from sys import getsizeof
+from typing import Any
 
 import numpy as np
 
@@ -42,6 +45,8 @@ MOST_FLATS = 1_000
 ENTRY_BYTES = 140
 """What a context, a value or a choice takes, give or take; and how many of them a key is worth."""
 KEY_ENTRIES = 15
+SHORT, MEASURED = 64, 16
+"""Bytes of a key that an entry has room for, and how many keys are measured."""
 
 
 class CustomerModel:
@@ -240,11 +245,15 @@ class CustomerModel:
         )
 
     def nbytes(self) -> int:
-        """About how many bytes of memory the model takes: its arrays exactly, what lies in dictionaries by count."""
+        """About how many bytes of memory the model takes: its arrays exactly, what lies in dictionaries by count, and
+        by the length of a few of its keys where they are long."""
         arrays = [value for part in (self.table, self.window) for value in vars(part).values()]
-        entries = sum(len(key.rows) + KEY_ENTRIES for key in self.contexts.every_key())
-        entries += sum(len(column.of_value) for column in self.window.columns.values()) + len(self.choices.shipments)
-        return sum(one.nbytes for one in arrays if isinstance(one, np.ndarray)) + entries * ENTRY_BYTES
+        total = sum(one.nbytes for one in arrays if isinstance(one, np.ndarray))
+        for key in self.contexts.every_key():
+            total += KEY_ENTRIES * ENTRY_BYTES + _nbytes(key.rows) + sum(map(getsizeof, key.paths))
+        for column in self.window.columns.values():
+            total += _nbytes(column.of_value)
+        return total + _nbytes(self.choices.index)
 
     # snapshots
 
@@ -262,3 +271,13 @@ class CustomerModel:
         model = cls(max_error=max_error, audit=audit)
         decode(data, model)
         return model
+
+
+def _nbytes(entries: dict[Any, int]) -> int:
+    """What a dictionary takes, as far as some of its keys tell."""
+    some = list(islice(entries, MEASURED))
+    return len(entries) * (ENTRY_BYTES + sum(max(0, _size(key) - SHORT) for key in some) // max(1, len(some)))
+
+
+def _size(key: object) -> int:
+    return sum(map(getsizeof, key)) if isinstance(key, tuple) else getsizeof(key)

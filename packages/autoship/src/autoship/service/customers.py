@@ -257,6 +257,10 @@ class Customers:
                     logger.warning("customer %r waits to be rebuilt: %s", resident.customer_id, error)
                     await asyncio.sleep(RETRY_S[min(failures, len(RETRY_S) - 1)])
                     failures += 1
+        except Exception:
+            if self._residents.peek(resident.customer_id) is resident:
+                self._residents.remove(resident.customer_id)
+            raise
         finally:
             resident.rebuild = None
         await self._save(resident)

@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from autoship.configuration import Secret
-from autoship.errors import AutoshipError, Stopping, TooSlow, Unauthorized
+from autoship.errors import AutoshipError, Forbidden, Stopping, TooSlow, Unauthorized
 from autoship.service import Autoship
 from autoship.web.body import Disconnected
 from autoship.web.customers import CustomerEndpoint, CustomersEndpoint
@@ -109,6 +109,8 @@ class Application:
         exchange.closing = self._drain.begun
         series = self._unknown
         try:
+            if exchange.foreign and scope["method"] not in READING:
+                raise Forbidden("the page of another site had a browser send this: send it from your application")
             if self._guard is not None:
                 self._guard.check(scope)
             if scope["path"] == ONE_PREDICTION and scope["method"] == "POST":

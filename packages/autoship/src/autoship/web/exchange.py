@@ -25,6 +25,10 @@ _RUN: Final = secrets.token_hex(8).encode()
 _numbers = count(1)
 
 NAMING = frozenset({b"x-request-id", b"traceparent"})
+WATCHED = NAMING | {b"sec-fetch-site"}
+
+OWN = frozenset({b"same-origin", b"none"})
+"""What a browser says of a request that a page of this service made, or its user."""
 
 Headers: TypeAlias = list[tuple[bytes, bytes]]
 
@@ -32,12 +36,13 @@ Headers: TypeAlias = list[tuple[bytes, bytes]]
 class Exchange:
     """Stands between the application and the server: its `receive` and `send` are theirs, and watch.
 
-    ``status`` is what was answered, 0 before; ``trace`` the trace-id of a valid ``traceparent``. After ``ended``, what
+    ``status`` is what was answered, 0 before; ``trace`` the trace-id of a valid ``traceparent``; ``foreign`` says that
+    another site's page had a browser ask. After ``ended``, what
     still goes on in its context is nobody's request.
     """
 
     __slots__ = (
-        "_headers", "_lasting", "_receive", "_send", "_whole", "closing", "ended", "request_id", "started",
+        "_headers", "_lasting", "_receive", "_send", "_whole", "closing", "ended", "foreign", "request_id", "started",
         "status", "trace", "traceparent",
     )  # fmt: skip
 
@@ -51,11 +56,12 @@ class Exchange:
         self.status = 0
         self.ended = False
         self.closing = False
+        self.foreign = False
         self.request_id = b""
         self.trace: bytes | None = None
         self.traceparent: bytes | None = None
         for name, value in self._headers:
-            if name in NAMING:
+            if name in WATCHED:
                 self._take_over(name, value)
         if not self.request_id:
             self.request_id = b"%s%08x" % (_RUN, next(_numbers))
@@ -89,7 +95,9 @@ class Exchange:
 
     def _take_over(self, name: bytes, value: bytes) -> None:
         """What others call this request, where it can be used."""
-        if name == b"x-request-id":
+        if name == b"sec-fetch-site":
+            self.foreign = value not in OWN
+        elif name == b"x-request-id":
             if REQUEST_ID.fullmatch(value):
                 self.request_id = value
         elif trace := trace_of(value):

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 
 from starlette.types import Receive, Scope, Send
 
-from autoship.errors import Forbidden, InvalidInput
+from autoship.errors import InvalidInput
 from autoship.pages.login import login_page
 from autoship.web.body import header, read_body
 from autoship.web.guard import LOGIN, Guard, safe_next
@@ -34,7 +34,6 @@ class Login:
             await send_page(send, login_page(there))
 
     async def _log_in(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refuse_other_sites(scope)
         form = _values(await read_body(scope, receive, LONGEST_FORM))
         there = safe_next(form.get("next", "/"))
         if self._guard is None:
@@ -53,7 +52,6 @@ class Logout:
         self._guard = guard
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refuse_other_sites(scope)
         if self._guard is None:
             await go(send, "/")
         else:
@@ -63,12 +61,6 @@ class Logout:
 def is_secure(scope: Scope) -> bool:
     """Whether the browser speaks https, to us or to a proxy before us. Who lies only spoils the cookie it gets."""
     return scope["scheme"] == "https" or header(scope, b"x-forwarded-proto") == b"https"
-
-
-def refuse_other_sites(scope: Scope) -> None:
-    """Raises `Forbidden` where the browser says that another site's page sent this."""
-    if header(scope, b"sec-fetch-site") not in (None, b"same-origin", b"none"):
-        raise Forbidden("the page of another site sent this: send it from here")
 
 
 async def go(send: Send, where: str, *headers: tuple[bytes, bytes]) -> None:

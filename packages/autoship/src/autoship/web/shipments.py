@@ -52,14 +52,15 @@ async def lines_of(scope: Scope, receive: Receive) -> AsyncIterator[Line]:
 
 async def _head(parts: AsyncIterator[bytes]) -> bytes:
     """The body up to the first part that has more than white space in it."""
-    head = b""
+    head = bytearray()
     async for part in parts:
         head += part
-        if not BYTE_ORDER_MARK.startswith(head):
-            text = head.removeprefix(BYTE_ORDER_MARK)
-            if text.strip(SPACE) or len(text) > LONGEST_LINE:
-                break
-    return head.removeprefix(BYTE_ORDER_MARK)
+        if len(head) <= len(BYTE_ORDER_MARK) and BYTE_ORDER_MARK.startswith(head):
+            continue
+        fresh = part if len(head) > len(part) + len(BYTE_ORDER_MARK) else bytes(head).removeprefix(BYTE_ORDER_MARK)
+        if fresh.strip(SPACE) or len(head) > LONGEST_LINE:
+            break
+    return bytes(head).removeprefix(BYTE_ORDER_MARK)
 
 
 def split_array(body: bytes) -> list[msgspec.Raw]:
@@ -77,22 +78,25 @@ async def split_lines(parts: AsyncIterator[bytes], longest: int = LONGEST_LINE) 
     White space at a line's beginning is no part of it: a blank line may have any length.
     """
     number = 1
-    pending = b""
+    pending = bytearray()
     skipping = False
     async for part in parts:
-        *whole, pending = [text.lstrip(SPACE) for text in (pending + part).split(b"\n")]
-        for text in whole:
+        *whole, rest = part.split(b"\n")
+        for end in whole:
+            text = bytes(pending + end).lstrip(SPACE)
+            pending.clear()
             if not skipping and text:
                 yield Line(number, text if len(text) <= longest else _too_long("line", longest))
             skipping = False
             number += 1
-        if skipping:
-            pending = b""
-        elif len(pending) > longest:
-            yield Line(number, _too_long("line", longest))
-            pending, skipping = b"", True
-    if pending and not skipping:
-        yield Line(number, pending)
+        if not skipping:
+            pending += rest if pending else rest.lstrip(SPACE)
+            if len(pending) > longest:
+                yield Line(number, _too_long("line", longest))
+                pending.clear()
+                skipping = True
+    if pending:
+        yield Line(number, bytes(pending))
 
 
 def _too_long(what: str, longest: int) -> InvalidInput:

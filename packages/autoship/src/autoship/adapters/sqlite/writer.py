@@ -19,6 +19,8 @@ T = TypeVar("T")
 Job: TypeAlias = "tuple[Callable[[sqlite3.Connection], Any], Future[Any], bool]"
 
 LARGEST_GROUP = 256
+WIPE_TIMEOUT_MS = 250
+"""How long what is to be written waits for those who read what was deleted."""
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +39,8 @@ class Writer:
         self._whereabouts = Whereabouts(path)
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._closed = False
+        self._wipe_due = False
+        self._busy_timeout_ms = connection.execute("PRAGMA busy_timeout").fetchone()[0]
         self._thread = threading.Thread(target=self._run, name="autoship-history", daemon=True)
         self._thread.start()
 
@@ -88,7 +92,8 @@ class Writer:
                 future.set_exception(failure)
             return
         self.trouble = None
-        if any(wipe for _, _, wipe in group):
+        self._wipe_due = self._wipe_due or any(wipe for _, _, wipe in group)
+        if self._wipe_due:
             self._wipe()
         for (_, future, _), (result, fault) in zip(group, outcomes, strict=True):
             if fault is None:
@@ -97,11 +102,19 @@ class Writer:
                 future.set_exception(fault)
 
     def _wipe(self) -> None:
-        """Empties the write-ahead log. Where that fails, the next time does it: what was committed stands."""
+        """Empties the write-ahead log. Where that fails, as while somebody reads the file for long, it is tried again
+        after each later commit: what was committed stands."""
         try:
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            self._connection.execute(f"PRAGMA busy_timeout = {WIPE_TIMEOUT_MS}")
+            busy = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            problem: object = "somebody reads the file" if busy else None
         except sqlite3.Error as error:
-            logger.warning("%s: deleted, but not yet written over: %s", self._path, error)
+            problem = error
+        finally:
+            self._connection.execute(f"PRAGMA busy_timeout = {self._busy_timeout_ms}")
+        self._wipe_due = problem is not None
+        if self._wipe_due:
+            logger.warning("%s: deleted, but not yet written over: %s", self._path, problem)
 
     def _outcome(self, job: Callable[[sqlite3.Connection], Any]) -> tuple[Any, Exception | None]:
         """A job's result, or what is wrong with the job itself. What is wrong with the file fails the whole group."""
