@@ -9,9 +9,9 @@ from autoship.domain.record import Record
 from autoship_samples import record, records
 
 
-def sizes(staged: list[Record]) -> list[dict[str, int]]:
+def sizes(staged: list[Record], nbytes: int = 100) -> list[dict[str, int]]:
     cut = []
-    for batch in module._batches(iter(staged)):
+    for batch in module._batches((one, nbytes) for one in staged):
         of_customers: dict[str, int] = {}
         for one in batch:
             of_customers[one.customer_id] = of_customers.get(one.customer_id, 0) + 1
@@ -25,13 +25,20 @@ def test_customers_stay_whole_as_long_as_they_fit(monkeypatch: pytest.MonkeyPatc
     assert sizes(staged) == [{"a": 3, "b": 4}, {"c": 10}, {"c": 10}, {"c": 5, "d": 2}]
 
 
+def test_large_records_are_fewer_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "APPENDED_BYTES", 1_000)
+    staged = [one for name, count in (("a", 3), ("b", 4), ("c", 25)) for one in records(count, name)]
+    assert sizes(staged) == [{"a": 3, "b": 4}, {"c": 10}, {"c": 10}, {"c": 5}]
+    assert sizes(staged[:5], nbytes=600) == [{"a": 2}, {"a": 1}, {"b": 2}]
+
+
 def test_records_are_put_in_the_order_in_which_they_became_known() -> None:
     with Staging() as staging:
         for one in (record(1, "b", at=9), record(2, "a", at=8), record(3, "a", at=1, took=90), record(4, "a", at=8)):
             staging.add(one)
         staging.add(record(2, "a", at=8, decided_by="auto"))
         assert (staging.added, staging.count()) == (5, 4)
-        assert [(one.customer_id, one.order_id) for one in staging.in_order()] == [
+        assert [(one.customer_id, one.order_id) for one, _ in staging.in_order()] == [
             ("a", "4"),
             ("a", "2"),
             ("a", "3"),

@@ -7,8 +7,8 @@ import gzip
 import os
 import sys
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby, islice
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import IO
 
@@ -29,6 +29,9 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 LONGEST_LINE = 2**20
 APPENDED_AT_ONCE = 20_000
 """A customer's records are appended in batches as large as this: within a batch, each is judged without foresight."""
+
+APPENDED_BYTES = 64 * 2**20
+"""Of records; decoded they take several times as much memory."""
 
 TOLD_AT_MOST = 1_000
 
@@ -102,17 +105,33 @@ async def _append(configuration: Configuration, staging: Staging, *, learn: bool
         return counts
 
 
-def _batches(records: Iterator[Record]) -> Iterator[list[Record]]:
-    """The records in batches, each of as many whole customers as fit; a larger customer takes several."""
+def _batches(sized: Iterable[tuple[Record, int]]) -> Iterator[list[Record]]:
+    """The records, each with its size in bytes, in batches of as many whole customers as fit; a larger customer takes
+    several."""
     batch: list[Record] = []
-    for _, of_customer in groupby(records, key=lambda record: record.customer_id):
-        while part := list(islice(of_customer, APPENDED_AT_ONCE)):
-            if batch and len(batch) + len(part) > APPENDED_AT_ONCE:
+    size = 0
+    for _, of_customer in groupby(sized, key=lambda one: one[0].customer_id):
+        while part := _part(of_customer):
+            more = sum(nbytes for _, nbytes in part)
+            if batch and (len(batch) + len(part) > APPENDED_AT_ONCE or size + more > APPENDED_BYTES):
                 yield batch
-                batch = []
-            batch += part
+                batch, size = [], 0
+            batch += [record for record, _ in part]
+            size += more
     if batch:
         yield batch
+
+
+def _part(of_customer: Iterator[tuple[Record, int]]) -> list[tuple[Record, int]]:
+    """The next records of a customer that may be appended at once."""
+    part: list[tuple[Record, int]] = []
+    size = 0
+    for one in of_customer:
+        part.append(one)
+        size += one[1]
+        if len(part) == APPENDED_AT_ONCE or size >= APPENDED_BYTES:
+            break
+    return part
 
 
 def _lines(path: Path, progress: Callable[[int], None]) -> Iterator[Line]:

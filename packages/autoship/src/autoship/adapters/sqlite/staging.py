@@ -53,15 +53,16 @@ class Staging:
         with translated("the temporary file"):
             return int(self._connection.execute("SELECT count(*) FROM staged").fetchone()[0])
 
-    def in_order(self) -> Iterator[Record]:
-        """All of them, by customer and by when each became known; what became known at once, as it was added."""
+    def in_order(self) -> Iterator[tuple[Record, int]]:
+        """All of them, by customer and by when each became known; what became known at once, as it was added. Each with
+        its size in bytes."""
         self._put()
         with translated("the temporary file"):
             rows = self._connection.execute(
                 "SELECT customer_id, order_id, record FROM staged ORDER BY customer_id, known_at, rowid"
             )
-            for row in rows:
-                yield unpack_record(*row)
+            for customer_id, order_id, blob in rows:
+                yield unpack_record(customer_id, order_id, blob), len(blob)
 
     def _put(self) -> None:
         with translated("the temporary file"):
