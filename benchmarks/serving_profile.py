@@ -27,22 +27,22 @@ MAIN = "MainThread"
 WAITING = re.compile(r"epoll_|pthread_cond_")
 """Where a thread waits for requests, or for its turn: no CPU is used."""
 
-ELSEWHERE = "the event loop, reading from sockets (uvloop, the kernel)"
+ELSEWHERE = "the event loop and its sockets (uvloop, the kernel)"
 IN_THREADS = "keeping predictions: SQLite, in a thread of its own"
 PARTS: tuple[tuple[str, str], ...] = (
-    (r"autoship/learning/(flatten|contexts)\.py", "learner: what the order says, and what was seen of that before"),
-    (r"autoship/learning/(reasons|window)\.py", "learner: the reasons, in words"),
-    (r"autoship/learning/(approval|calibration)\.py", "learner: how sure, and whether that is enough"),
-    (r"autoship/learning/", "learner: the prediction"),
-    (r"autoship/domain/", "reading and checking the order (msgspec, and our own rules)"),
+    (r"[/(](flatten|contexts)\.(py|c):", "learner: what the order says, and what was seen of that before"),
+    (r"[/(](reasons|window)\.(py|c):", "learner: the reasons, in words"),
+    (r"[/(](approval|calibration)\.(py|c):", "learner: how sure, and whether that is enough"),
+    (r"autoship/learning/|\((model|table|kernel)\.c:", "learner: the prediction"),
+    (r"autoship/domain/|\((record|request|strict_json)\.c:", "reading and checking the order (msgspec, our own rules)"),
     (r"autoship/(service/given|adapters/)", "keeping predictions: in the event loop"),
-    (r"autoship/service/answer\.py", "the answer: its parts"),
-    (r"autoship/web/", "the answer: as JSON (msgspec), and the endpoint"),
-    (r"autoship/", "whose model, an id, the time"),
-    (r"RequestResponseCycle\.send ", "HTTP: writing the response (uvicorn, the kernel)"),
-    (r"uvicorn/", "HTTP: parsing the request (uvicorn, httptools)"),
+    (r"[/(]answer\.(py|c):", "the answer: its parts"),
+    (r"RequestResponseCycle\.send |autoship/web/(cork|response)\.py", "HTTP: writing the response (the kernel, too)"),
+    (r"uvicorn/|autoship/web/(connection|server)\.py", "HTTP: parsing the request (uvicorn, httptools)"),
+    (r"autoship/web/", "the endpoint, ids and counters of a request"),
+    (r"autoship/", "whose model, the time, the answer as JSON (msgspec)"),
 )
-"""A pattern of a frame, and what is going on there. The first that fits counts."""
+"""A pattern of a frame, and what is going on there: the first that fits. Compiled modules are told by their C files."""
 
 ROW, BAR_HEIGHT, LABEL, WIDTH = 26, 16, 470, 900
 STYLE = """

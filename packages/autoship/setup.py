@@ -21,6 +21,9 @@ HOT = (
     "autoship.learning.table",
     "autoship.learning.window",
     "autoship.service.answer",
+    "autoship.service.residents",
+    "autoship.web.cork",
+    "autoship.web.traffic",
 )
 FLAGS = ["-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
 """No fused multiplication and addition: it would round differently from one processor to the next."""
