@@ -181,6 +181,13 @@ def test_a_body_that_is_no_json_is_told_with_the_mend(server: Server, body: byte
     assert mend in said
 
 
+def test_blank_lines_are_counted_however_many_come_at_once(server: Server) -> None:
+    body = b"\n" * 3 * MEBIBYTE + b" \r\n{}\n" + b"x" * (MEBIBYTE + 1) + b"\n" * 300_000 + b"[]\n"
+    rejected = server.post("/v1/shipments", body).body["rejected"]
+    lines = 3 * MEBIBYTE + 2
+    assert [one["line"] for one in rejected] == [lines, lines + 1, lines + 1 + 300_000]
+
+
 def test_a_string_of_a_mebibyte_is_too_much_for_one_order(server: Server) -> None:
     body = json.dumps({**GOOD, "order": {"a": "x" * MEBIBYTE}}).encode()
     assert server.post("/v1/prediction", body).status == 413

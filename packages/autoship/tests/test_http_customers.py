@@ -167,7 +167,13 @@ def test_of_the_predictions_those_are_told_that_are_asked_for(client: httpx.Clie
     between = told(client, since=(DAY + hours(9.5)).isoformat()[:-6] + "Z", until="2026-01-05T20:30:00Z")
     assert [one["order_id"] for one in between["predictions"]] == ["9"]
     assert told(client, approved="true")["predictions"] == []
-    assert told(client, field="packaging", shipped="Box") == {"predictions": [], "next": None}
+    assert told(client, field="service", shipped="Box") == {"predictions": [], "next": None}
+
+
+def test_a_field_that_no_choice_has_is_refused_with_the_nearest_right_one(client: httpx.Client) -> None:
+    response = client.get("/v1/customers/mixed/predictions?field=carier&right=false")
+    assert response.status_code == 400
+    assert response.json()["detail"] == "field carier is not known: did you mean carrier?"
 
 
 def test_a_prediction_that_was_given_out_is_told_with_its_id(client: httpx.Client) -> None:

@@ -6,16 +6,20 @@ import json
 import random
 import re
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from autoship.domain.log import LogEntry
 from autoship.domain.prediction import Because, Prediction, Shipment
 from autoship.domain.record import Record, choice_key
 from autoship.learning import CustomerModel
-from autoship.learning.flatten import OCTAVE, QUARTER, bin_range, bins
+from autoship.learning.contexts import Key
+from autoship.learning.flatten import OCTAVE, PREFIX, QUARTER, bin_range, bins, flatten
+from autoship.learning.reasons import _shared
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from learning_logs import entries_of, learn, record
+from learning_logs import START, entries_of, learn, record
 
 WINDOW = 2048
 DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
@@ -67,6 +71,7 @@ def _shares(said: re.Match[str], facts: Sequence[str], asked: Record, past: Reco
 
 def _holds(fact: str, asked: dict[str, Any], past: dict[str, Any]) -> bool:
     """Whether a past order has what a reason says that it shares with the one that is asked for."""
+    fact, one_word = fact.removeprefix("one-word "), fact.startswith("one-word ")
     fact = fact.removeprefix("only ")
     if fact[0].isdigit():
         number, field = fact.split(" ", 1)
@@ -78,7 +83,15 @@ def _holds(fact: str, asked: dict[str, Any], past: dict[str, Any]) -> bool:
     if said.startswith("from "):
         return len(values) == 1 and _in_bin(said, *(_values(asked, field.split(".")) or ()), *values)
     if said.endswith("…"):
-        return len(values) == 1 and isinstance(values[0], str) and values[0].startswith(said[:-1])
+        assert one_word
+        beginning = said[:-1]
+        return (
+            len(values) == 1
+            and isinstance(values[0], str)
+            and values[0].startswith(beginning)
+            and len(values[0]) > len(beginning)
+            and " " not in values[0]
+        )
     if len(values) == 1 and type(values[0]) in (int, float):
         return re.fullmatch(r"-?\d+(\.\d+)?", said) is not None and float(said) == values[0]
     words = sorted({str(value).lower() if isinstance(value, bool) else str(value) for value in values})
@@ -215,3 +228,33 @@ def test_a_number_at_the_edge_of_what_a_number_can_be_is_given_a_reason(asked: f
     ]
     model = learn(CustomerModel(), entries_of(history))
     assert model.predict({"n": asked}, history[0].ordered_at).because
+
+
+def test_a_beginning_that_plain_words_share_is_no_reason() -> None:
+    model = CustomerModel()
+    cities = ["Zürich", "Zürich", "Zürich<b>", "Genf", "Basel"]
+    log = [
+        LogEntry(
+            n + 1,
+            Record(
+                customer_id="acme",
+                order_id=str(n),
+                ordered_at=START + timedelta(hours=n),
+                order={"city": cities[n % 5], "n": n % 7},
+                shipment={"carrier": "Post" if n % 5 == 2 else "DHL"},
+            ),
+            n,
+        )
+        for n in range(400)
+    ]
+    for _ in model.learn(log):
+        pass
+    for city in ("Zürich<b>", "Zürich<i>"):
+        for because in model.predict({"city": city, "n": 3}, START).because:
+            assert "Zür…" not in because.text
+
+
+def test_a_beginning_with_a_digit_is_told_of_one_word() -> None:
+    flat = flatten({"zip": "78701"}, START)
+    key = Key(("zip" + PREFIX,), 0)
+    assert _shared(flat, key) == "with one-word zip 787…"

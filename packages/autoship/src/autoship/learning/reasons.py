@@ -45,7 +45,7 @@ def reasons(flat: Flat, speaking: Sequence[Key], choice: int, rate: float, windo
 def _because(flat: Flat, key: Key, choice: int, rate: float, window: Window) -> Because | None:
     paths = key.paths
     values: list[Context] = [whole_of(flat.values) if path == WHOLE else flat.values.get(path) for path in paths]
-    if None in values:
+    if None in values or any(_misses_some(path, value) for path, value in zip(paths, values, strict=True)):
         return None
     orders, agreeing = window.count(paths, values, choice)
     if agreeing <= rate * orders:
@@ -60,6 +60,12 @@ def _because(flat: Flat, key: Key, choice: int, rate: float, window: Window) -> 
     else:
         text = f"the only order {shared} went this way"
     return Because(text, orders, agreeing)
+
+
+def _misses_some(path: str, value: Context) -> bool:
+    """Whether a code's beginning is also that of plain words, which are not counted with it (`flatten`): nobody could
+    recount it."""
+    return path.endswith(PREFIX) and isinstance(value, str) and value.isalpha()
 
 
 def _shared(flat: Flat, key: Key) -> str:
@@ -83,7 +89,7 @@ def _words(path: str, field: str, value: Value) -> str:
     if path.endswith(COUNT):
         return f"{value} {field}"
     if path.endswith(PREFIX):
-        return f"{field} {value}…"
+        return f"one-word {field} {value}…"
     if path.endswith((OCTAVE, QUARTER)):
         span = bin_range(path, value)
         return f"{field} 0" if span is None else f"{field} from {_number(span[0])} to under {_number(span[1])}"

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from autoship.domain.outcome import Match, Outcome
-from autoship.domain.record import Record, check_customer_id, check_order_id
+from autoship.domain.record import Record, check_customer_id, check_order_id, unknown_field
 from autoship.domain.request import PredictionRequest, decode_request
 from autoship.domain.served import Served
 from autoship.domain.settings import Settings
@@ -175,9 +175,13 @@ class Autoship:
         self, customer_id: str, match: Match, before: int | None = None, limit: int = 100
     ) -> Sequence[Outcome] | None:
         """What came of the customer's predictions: at most ``limit`` that fit ``match``, with a seq below ``before``,
-        the newest first by seq; None for a stranger."""
-        if await self._customers.get(check_customer_id(customer_id)) is None:
+        the newest first by seq; None for a stranger. Raises `InvalidInput` for a field that no choice of it has."""
+        resident = await self._customers.get(check_customer_id(customer_id))
+        if resident is None:
             return None
+        fields = tuple({name: None for shipment in resident.model.classes() for name in shipment})
+        if match.field is not None and fields and match.field not in fields:
+            raise InvalidInput("field", f"{match.field} {unknown_field(match.field, fields)}")
         await self._learned.flush(customer_id)
         return await self._history.read_outcomes(customer_id, match, before=before, limit=limit)
 

@@ -81,6 +81,11 @@ async def split_lines(parts: AsyncIterator[bytes], longest: int = LONGEST_LINE) 
     pending = bytearray()
     skipping = False
     async for part in parts:
+        if not pending and not part.strip(SPACE):
+            newlines = part.count(b"\n")
+            number += newlines
+            skipping = skipping and not newlines
+            continue
         *whole, rest = part.split(b"\n")
         for end in whole:
             text = bytes(pending + end).lstrip(SPACE)
