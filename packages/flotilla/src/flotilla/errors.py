@@ -6,6 +6,7 @@ FlotillaError
 ├── GossipError         Serf cannot be reached, or refused
 ├── ProxyError          HAProxy cannot be reached, or refused a command
 │   └── ConfigurationRefused   `haproxy -c` said no
+├── StoreError          a program cannot write into its own folder
 ├── RemoteError         a command on another machine failed, or the machine cannot be reached
 └── LabError            the lab cannot be made, or is not there
 """
@@ -35,6 +36,10 @@ class ProxyError(FlotillaError):
 
 class ConfigurationRefused(ProxyError):
     """HAProxy refuses a configuration; the text is what it says of it."""
+
+
+class StoreError(FlotillaError):
+    """A program cannot read or write its own folder: the disk is full, say."""
 
 
 class RemoteError(FlotillaError):
