@@ -81,8 +81,9 @@ class Proxy(Protocol):
         """Starts a worker with the installed file, which takes over from the one before without losing a request.
         Raises `ProxyError` with HAProxy's words where it does not start; the one before then goes on."""
 
-    async def statistics(self) -> Statistics:
-        """What HAProxy counts, of workers that are going too."""
+    async def statistics(self, *, servers: bool = True) -> Statistics:
+        """What HAProxy counts. Of servers only where asked for: of thousands it takes a while, and workers that are
+        going are asked too."""
 
 
 class GatewayStore(Protocol):

@@ -18,8 +18,9 @@ class Part(StrEnum):
 class Load(msgspec.Struct, frozen=True, kw_only=True):
     """``backend`` is the name of the frontend or backend, ``name`` the server's, empty where it is none.
 
-    ``status`` is HAProxy's word (``UP``, ``DOWN``, ``UP 1/2``, ``DRAIN``, ``MAINT``, ``no check``). ``sessions`` are the requests in flight
-    and ``queue`` those that wait, those of old workers included (`Statistics`). ``rate`` is of the last second.
+    ``status`` is HAProxy's word (``UP``, ``DOWN``, ``UP 1/2``, ``DRAIN``, ``MAINT``, ``no check``). ``sessions`` are
+    the requests in flight and ``queue`` those that wait, those of old workers included (`Statistics`). ``rate`` is of
+    the last second.
     ``failed`` are connections and answers that failed, ``retries`` the requests asked again, ``answer_ms`` the mean
     time until an answer began, over the last 1,024. ``check`` is what the last check said, ``since_s`` how long the
     status lasts.

@@ -49,8 +49,21 @@ class ServerStatus(msgspec.Struct, frozen=True, kw_only=True):
         return self.wanted is None and (self.load is None or self.load.sessions + self.load.queue == 0)
 
 
+class Traffic(msgspec.Struct, frozen=True, kw_only=True):
+    """Requests within ``span_s`` seconds, how many of them were answered 5xx, how many connections or answers failed
+    (most of them were asked again of another copy), and how many were asked again. Reloads of HAProxy do not
+    reset it."""
+
+    span_s: float = 0.0
+    requests: int = 0
+    answers_5xx: int = 0
+    failed: int = 0
+    retries: int = 0
+
+
 class ServiceStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """One service of the gateway's file, with what its backend counts. ``up`` of ``servers`` take requests."""
+    """One service of the gateway's file. ``up`` of ``servers`` take requests; ``sessions`` are in flight, ``queue``
+    wait, ``rate`` came in the last second; ``recent`` is of the last minute, ``total`` since the program began."""
 
     name: str
     version: str
@@ -58,11 +71,17 @@ class ServiceStatus(msgspec.Struct, frozen=True, kw_only=True):
     route: str
     servers: int
     up: int
-    load: Load | None = None
+    sessions: int = 0
+    queue: int = 0
+    rate: int = 0
+    answer_ms: int = 0
+    recent: Traffic = Traffic()
+    total: Traffic = Traffic()
 
 
 class GossipStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """``answered_s`` ago Serf told the members (None: not yet); ``hosts_alive`` and ``hosts_failed`` as it said then."""
+    """``answered_s`` ago Serf told the members (None: not yet). ``missing`` are addresses of the gateway's file that
+    nobody has seen."""
 
     answered_s: float | None
     problem: str | None
