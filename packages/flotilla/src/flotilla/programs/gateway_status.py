@@ -20,7 +20,7 @@ from flotilla.domain.status import (
     StatusDocument,
 )
 from flotilla.gateway.known import KnownMember
-from flotilla.gateway.servers import LAST_RESORT
+from flotilla.gateway.servers import LAST_RESORT, OWN
 from flotilla.programs.gateway_file import ABOUT as FILE
 from flotilla.programs.gateway_loop import PROXY, GatewayLoop
 from flotilla.programs.gateway_members import GOSSIP
@@ -31,9 +31,9 @@ NO_FLEET = "?"
 OUT = ("MAINT", "DRAIN", "GONE")
 
 
-def service_of(backend: str) -> str:
-    """The service that a backend is of; the last resort is the service's own."""
-    return backend.removesuffix(LAST_RESORT)
+def service_of(backend: str) -> str | None:
+    """The service that a backend is of (the last resort is the service's own), None for the gateway's own."""
+    return None if backend.startswith(OWN) else backend.removesuffix(LAST_RESORT)
 
 
 def document(
@@ -143,8 +143,9 @@ def _by_server(statistics: Statistics) -> dict[tuple[str, str], Load]:
     """What each copy does, in its backend and in that of the last resort together."""
     counted: dict[tuple[str, str], Load] = {}
     for load in statistics.loads:
-        if load.part is Part.SERVER:
-            key = (service_of(load.backend), load.name)
+        service = service_of(load.backend) if load.part is Part.SERVER else None
+        if service is not None:
+            key = (service, load.name)
             other = counted.get(key)
             counted[key] = load if other is None else _together(other, load)
     return counted
