@@ -7,6 +7,7 @@ FlotillaError
 │   └── BrokenTags      a member's tags cannot be read, or a report cannot be put into tags
 ├── ProxyError          HAProxy cannot be reached, or refused a command
 │   └── ConfigurationRefused   `haproxy -c` said no
+├── StoreError          a program cannot write into its own folder
 ├── RemoteError         a command on another machine failed, or the machine cannot be reached
 └── LabError            the lab cannot be made, or is not there
 """
@@ -40,6 +41,10 @@ class ProxyError(FlotillaError):
 
 class ConfigurationRefused(ProxyError):
     """HAProxy refuses a configuration; the text is what it says of it."""
+
+
+class StoreError(FlotillaError):
+    """A program cannot read or write its own folder: the disk is full, say."""
 
 
 class RemoteError(FlotillaError):
