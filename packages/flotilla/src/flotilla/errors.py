@@ -4,8 +4,10 @@ FlotillaError
 ├── FleetFileError      the fleet file cannot be read, or has problems (all of them, each with its line)
 ├── HandedFileError     a file that `deploy` gave a host or a gateway cannot be read
 ├── GossipError         Serf cannot be reached, or refused
+│   └── BrokenTags      a member's tags cannot be read, or a report cannot be put into tags
 ├── ProxyError          HAProxy cannot be reached, or refused a command
 │   └── ConfigurationRefused   `haproxy -c` said no
+├── StoreError          a program cannot write into its own folder
 ├── RemoteError         a command on another machine failed, or the machine cannot be reached
 │   ├── Unreachable     no connection to it, or the connection was lost in the middle of a command
 │   ├── CommandFailed   a command on it ended with another status than 0
@@ -40,12 +42,20 @@ class GossipError(FlotillaError):
     """Serf cannot be reached, or refused what it was asked."""
 
 
+class BrokenTags(GossipError):
+    """A member's tags are no report, or a report cannot be put into tags; the text says which and why."""
+
+
 class ProxyError(FlotillaError):
     """HAProxy cannot be reached, or refused a command."""
 
 
 class ConfigurationRefused(ProxyError):
     """HAProxy refuses a configuration; the text is what it says of it."""
+
+
+class StoreError(FlotillaError):
+    """A program cannot read or write its own folder: the disk is full, say."""
 
 
 class RemoteError(FlotillaError):
