@@ -11,7 +11,7 @@ import pytest
 from flotilla.adapters.memory_machine import File, MemoryMachine
 from flotilla.adapters.ssh import ssh_machines
 from flotilla.errors import CommandTooSlow, RemoteError
-from flotilla.ports import Answer, Machine, NoAnswer, Request
+from flotilla.remote import Answer, Machine, NoAnswer, Request
 from flotilla_sshd import Sshd, serving
 
 Use = Callable[[Machine], Awaitable[None]]

@@ -7,7 +7,7 @@ import http.client
 import socket
 from pathlib import Path
 
-from flotilla.ports import Answer, NoAnswer, Request
+from flotilla.remote import Answer, NoAnswer, Request
 
 LONGEST_ANSWER = 64 * 1024 * 1024
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 import msgspec
 
 from flotilla.errors import CommandFailed, CommandTooSlow, Unreachable
-from flotilla.ports import Answer, Done, NoAnswer, Request
+from flotilla.remote import Answer, Done, NoAnswer, Request
 
 Command = Callable[[Sequence[str], bytes], Done]
 """Answers the arguments after its name, and the input."""
@@ -26,7 +26,7 @@ class File(msgspec.Struct, frozen=True):
 
 
 class MemoryMachine:
-    """See `flotilla.ports.Machine`. ``ran`` has all commands in order, ``web`` what answers on its ports."""
+    """See `flotilla.remote.Machine`. ``ran`` has all commands in order, ``web`` what answers on its ports."""
 
     def __init__(self, address: str, commands: Mapping[str, Command] | None = None) -> None:
         self.address = address
@@ -141,7 +141,7 @@ class MemoryMachine:
 
 
 class MemoryMachines:
-    """See `flotilla.ports.Machines`: what was given, by address."""
+    """See `flotilla.remote.Machines`: what was given, by address."""
 
     def __init__(self, machines: Sequence[MemoryMachine]) -> None:
         self._machines = {machine.address: machine for machine in machines}
@@ -156,7 +156,7 @@ class MemoryMachines:
 
 
 class MemoryWorkshop:
-    """See `flotilla.ports.Workshop`. Time passes only by `sleep`, at once."""
+    """See `flotilla.remote.Workshop`. Time passes only by `sleep`, at once."""
 
     def __init__(self, commands: Mapping[str, Command] | None = None) -> None:
         self.commands = dict(commands or {})

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from flotilla.ports import Done
+from flotilla.remote import Done
 
 BUFFER = 256 * 1024
 

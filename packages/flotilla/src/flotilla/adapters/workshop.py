@@ -1,4 +1,4 @@
-"""The operator's own machine, as `flotilla.ports.Workshop` wants it."""
+"""The operator's own machine, as `flotilla.remote.Workshop` wants it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from flotilla.adapters.process import once, run_here, stream_here
 from flotilla.adapters.words import shown, tail
 from flotilla.errors import CommandFailed, CommandTooSlow
-from flotilla.ports import Done
+from flotilla.remote import Done
 
 HERE = "this machine"
 

@@ -18,7 +18,7 @@ from flotilla.adapters.ssh.said import unreachable
 from flotilla.adapters.words import shown, tail
 from flotilla.domain.fleet import Ssh
 from flotilla.errors import CommandFailed, CommandTooSlow, Unreachable
-from flotilla.ports import Answer, Done, NoAnswer, Request
+from flotilla.remote import Answer, Done, NoAnswer, Request
 
 SESSIONS = 8
 """At once over one connection: sshd allows ten (MaxSessions), and the connection itself is one."""
@@ -30,7 +30,7 @@ HELD = re.compile(rf"^{re.escape(lines.HELD)}(\d+)$")
 
 
 class SshMachine:
-    """See `flotilla.ports.Machine`. ``folder`` is where the fleet file's paths start; ``sockets`` is how the names
+    """See `flotilla.remote.Machine`. ``folder`` is where the fleet file's paths start; ``sockets`` is how the names
     of its sockets begin, short and in a private folder.
 
     ``terminal`` is held by the one machine that may ask the user something; None where there is no terminal.

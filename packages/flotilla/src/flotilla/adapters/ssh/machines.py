@@ -16,7 +16,7 @@ LONGEST_FOLDER = 40
 
 
 class SshMachines:
-    """See `flotilla.ports.Machines`."""
+    """See `flotilla.remote.Machines`."""
 
     def __init__(self, ssh: Ssh, *, folder: Path, sockets: Path, terminal: bool) -> None:
         self._ssh = ssh
