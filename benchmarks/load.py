@@ -1,7 +1,7 @@
 """Makes load on gateways and counts every request: ``python benchmarks/load.py 127.0.0.1:80 --rate 400 --seconds 30``.
 
-The times of the requests are fixed in advance, so that a stall is seen by all that were due in it. Half of them come over
-kept connections, half over new ones; GET and POST in turn. Ends at ctrl-C, too. The status is 1 where a request was lost.
+The times of the requests are fixed in advance, so that a stall is seen by all that were due in it. Half of them come
+over kept connections, half over new ones; GET and POST in turn. Ends at ctrl-C, too. Its status is 1 if one was lost.
 """
 
 from __future__ import annotations

@@ -78,6 +78,8 @@ class Service:
         self.begin = time.monotonic()
         self.counts: Counter[str] = Counter()
         self.in_flight = 0
+        self.idle = asyncio.Event()
+        self.idle.set()
         self.stopping = False
         self.leaked: list[bytes] = []
 
@@ -104,10 +106,13 @@ class Service:
         }
         body = await reader.readexactly(int(headers.get("content-length", "0")))
         self.in_flight += 1
+        self.idle.clear()
         try:
             keep = await self._answer(writer, method, path.partition("?")[0], body)
         finally:
             self.in_flight -= 1
+            if not self.in_flight:
+                self.idle.set()
         return keep and not self.stopping and headers.get("connection", "").lower() != "close"
 
     async def _answer(self, writer: asyncio.StreamWriter, method: str, path: str, body: bytes) -> bool:
@@ -199,9 +204,11 @@ async def main() -> None:
     if service.faults.sigterm == "drain":
         service.stopping = True
         server.close()
-        end = time.monotonic() + WHOLE_DRAIN_S
-        while service.in_flight and time.monotonic() < end:
-            await asyncio.sleep(0.01)
+        try:
+            async with asyncio.timeout(WHOLE_DRAIN_S):
+                await service.idle.wait()
+        except TimeoutError:
+            print(f"{service.in_flight} requests are still in flight", flush=True)
     leaking.cancel()
     os._exit(0 if service.faults.sigterm == "drain" and not service.in_flight else 143)
 

@@ -219,8 +219,9 @@ class Result:
         """For people: counts, latencies, and the first that were lost."""
         counted = ", ".join(f"{count} {outcome.name.lower()}" for outcome, count in sorted(self.outcomes.items()))
         times = " ".join(f"{name} {self.quantile_s(share) * 1e3:.1f}" for name, share in (("p50", 0.5), ("p99", 0.99)))
+        took_s = self.end - self.begin
         lines = [
-            f"{len(self.answers)} requests in {self.end - self.begin:.1f} s: {counted or 'none'}; {len(self.lost)} lost",
+            f"{len(self.answers)} requests in {took_s:.1f} s: {counted or 'none'}; {len(self.lost)} lost",
             f"latency in ms: {times} max {self.stall_s * 1e3:.1f}; the generator was late by {self.late_s * 1e3:.1f} "
             f"at most and used {self.cpu:.0%} of a core",
             f"kept connections: {self.idle_closed} closed idle, {self.races} closed just as they were used",

@@ -17,7 +17,7 @@ from collections import Counter, deque
 from typing import cast
 
 import msgspec
-from flotilla_load import Again, Answer, Ask, Counts, Finished, Load, Order, Outcome
+from flotilla_load import Again, Answer, Counts, Finished, Load, Order, Outcome
 
 RACE_S = 0.1
 """A kept connection that ends without a byte this soon after a request was written was being closed already."""

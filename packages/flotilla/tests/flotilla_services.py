@@ -122,7 +122,7 @@ class Container:
 
 @contextmanager
 def container(image: str, options: Sequence[str] = (), env: Mapping[str, str] | None = None) -> Iterator[Container]:
-    """Runs a container as a fleet does, with a root that is read-only and without capabilities; removes it at the end."""
+    """Runs a container as a fleet does: its root is read-only, and it has no capabilities. Removes it at the end."""
     name = f"load-{uuid.uuid4().hex[:8]}"
     hardened = ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
     variables = [word for key, value in (env or {}).items() for word in ("--env", f"{key}={value}")]
