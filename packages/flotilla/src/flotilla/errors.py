@@ -18,7 +18,11 @@ class FlotillaError(Exception):
 
 
 class FleetFileError(FlotillaError):
-    """The fleet file cannot be read, or has problems; the text has a line for each."""
+    """The fleet file cannot be read, or has problems; ``problems`` has a line of text for each."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
 
 
 class HandedFileError(FlotillaError):
