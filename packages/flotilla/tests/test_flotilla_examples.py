@@ -8,7 +8,8 @@ import socket
 from pathlib import Path
 
 import pytest
-from flotilla_services import Container, container, docker, example_image, wait_for
+from flotilla.fleetfile import parse
+from flotilla_services import EXAMPLES, Container, container, docker, example_image, wait_for
 
 LANGUAGES = ("python", "node", "java")
 
@@ -122,6 +123,12 @@ def test_websocket_messages_come_back(python_image: str) -> None:
                 assert stream.read(size + len(text))[size:] == text
             connection.sendall(frame(8, b"\x03\xe8"))
             assert stream.read() == b"\x88\x02\x03\xe8"
+
+
+def test_the_fleet_file_of_the_examples_is_right_and_runs_all_of_them() -> None:
+    fleet = parse((EXAMPLES / "fleet.yaml").read_text(), EXAMPLES)
+    assert {service.image for service in fleet.services} == {f"hello-{language}" for language in LANGUAGES}
+    assert all(service.env["PREFIX"] == service.route.path for service in fleet.services)
 
 
 def frame(kind: int, data: bytes) -> bytes:
