@@ -43,7 +43,7 @@ profile-serving: ## where the time of one prediction goes
 	@scripts/bootstrap --installed serving && build/installed/bin/python benchmarks/serving.py --only profile $(ARGS)
 
 bench-gateway: ## the gateway beside bare HAProxy, 12,000 servers, and how fast it reacts in a lab; QUICK=1 takes less time
-	@scripts/bootstrap serving && $(bin)/python benchmarks/gateway.py $(if $(QUICK),--quick) $(ARGS)
+	@scripts/bootstrap && $(bin)/python benchmarks/gateway.py $(if $(QUICK),--quick) $(ARGS)
 
 examples: ## build the images of examples/, as VERSION=1.0.0
 	@for name in python node java; do \
