@@ -21,6 +21,11 @@ def container_name(fleet: Fleet, service: Service, index: int) -> str:
     return f"{fleet.name}-{service.name}-{index}"
 
 
+def host_name(service: Service, index: int, address: str) -> str:
+    """What a copy calls itself (``uname -n``): the service, the copy and the host, within the 63 letters of a label."""
+    return f"{service.name}-{index}-{address.replace('.', '-').replace(':', '-')}"[:63].rstrip("-")
+
+
 def image_reference(fleet: Fleet, service: Service) -> str:
     """The image with its tag, in the fleet's registry unless its name has one already."""
     first, slash, _ = service.image.partition("/")
@@ -67,6 +72,7 @@ def copy_argv(
     return (
         "docker", "run", "--detach",
         "--name", container_name(fleet, service, index),
+        "--hostname", host_name(service, index, address),
         *_labels(fleet, service, index, digest, generation),
         "--publish", f"{_bracketed(address)}:{service.ports.first + index}:{service.ports.container}/tcp",
         "--restart", "unless-stopped",
