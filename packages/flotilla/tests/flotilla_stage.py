@@ -13,7 +13,7 @@ from pathlib import Path
 
 from flotilla.domain.status import StatusDocument, decode_status
 from flotilla.lab import Lab, Machine
-from flotilla_load import Ask, Load
+from flotilla_load import Again, Ask, Load
 from flotilla_services import faulty_image
 
 COPIES = 4
@@ -72,7 +72,12 @@ class Stage:
     def load(self, **more: object) -> Load:
         """GET and POST on ``echo``, over kept and new connections, 400 a second; through all gateways, of which a
         client tries another one where the first does not answer."""
-        settings = {"gateways": self.gateways, "asks": (Ask(), Ask("POST", "/", "{n}", holds='"{n}"')), **more}
+        settings = {
+            "gateways": self.gateways,
+            "again": Again.CONNECT,
+            "asks": (Ask(), Ask("POST", "/", "{n}", holds='"{n}"')),
+            **more,
+        }
         return Load(**settings)  # type: ignore[arg-type]
 
     def status(self, gateway: int = 0) -> StatusDocument:
