@@ -131,11 +131,11 @@ def _bring_in(steps: _Steps, key: ServerKey, server: WantedServer, now: RunningS
         place = f"{address(server.address, 'a server')}:{server.port}"
         number = steps.next_id(server.backend)
         steps.into.append(f"add server {name} {place} {server.options} weight {server.weight} id {number}")
-        if server.checked:
-            steps.into.append(f"enable health {name}")
         steps.added += 1
     elif now.weight != server.weight:
         steps.into.append(f"set server {name} weight {server.weight}")
+    if server.checked and (now is None or not now.watched):
+        steps.into.append(f"enable health {name}")
     if now is None or now.in_maintenance:
         steps.into.append(f"set server {name} state ready")
         if server.checked:
@@ -167,14 +167,16 @@ def _cheapest(steps: _Steps, running: Running, wanted: Configuration) -> Change:
         if takes > (whole := reload_ms(len(wanted.servers))):
             return ByReload(why=f"{len(commands)} commands would take {takes:.0f} ms, a reload {whole:.0f} ms")
         return ByCommands(commands=commands, waiting=steps.waiting)
-    added = [
-        now
-        for key, now in running.servers.items()
-        if now.added and key in wanted.servers and now.operational != STOPPED and now.since_s >= CALM_S
-    ]
-    if added and running.uptime_s >= max(REST_S, len(running.servers) / 100):
-        return ByReload(why=f"{len(added)} servers that were added by command move into the file")
+    moving = sum(_moves(now, wanted.servers.get(key)) for key, now in running.servers.items())
+    if moving and running.uptime_s >= max(REST_S, len(running.servers) / 100):
+        return ByReload(why=f"servers that were added by command move into the file: {moving}")
     return Nothing(waiting=steps.waiting)
+
+
+def _moves(now: RunningServer, server: WantedServer | None) -> bool:
+    """Whether a server was added by command, and has come to stay."""
+    wanted = server is not None and server.checked and server.enabled
+    return now.added and wanted and now.operational != STOPPED and now.since_s >= CALM_S
 
 
 def _name(key: ServerKey) -> str:
