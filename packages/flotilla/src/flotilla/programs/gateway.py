@@ -26,7 +26,7 @@ from flotilla.errors import FlotillaError, GossipError
 from flotilla.gateway.configuration import Machine
 from flotilla.programs.gateway_http import PageServer
 from flotilla.programs.gateway_journal import Journal
-from flotilla.programs.gateway_loop import PERIOD_S, GatewayLoop
+from flotilla.programs.gateway_loop import GatewayLoop
 from flotilla.programs.gateway_pages import GatewayPages
 
 SERF = "Serf"
@@ -112,15 +112,19 @@ def _signals() -> asyncio.Future[int]:
     """What the program was told to end with."""
     loop = asyncio.get_running_loop()
     asked: asyncio.Future[int] = loop.create_future()
+
+    def ask(number: int) -> None:
+        if not asked.done():
+            asked.set_result(number)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, lambda number=number: asked.done() or asked.set_result(number))
+        loop.add_signal_handler(number, ask, number)
     return asked
 
 
 async def _serf(serf: SerfProcess, loop: GatewayLoop, journal: Journal) -> NoReturn:
     """Serf, as soon as a gateway file says of which fleet, and again for as long as it cannot be started."""
-    while (file := loop.file.serving or loop.file.offer) is None:
-        await asyncio.sleep(PERIOD_S)
+    file = await loop.first_file
     serf.remember(common_tags(Role.GATEWAY, file.fleet), (*file.hosts, *file.gateways))
     while True:
         try:

@@ -15,7 +15,7 @@ import contextlib
 from collections.abc import Callable
 
 from flotilla.domain.handed import GatewayFile
-from flotilla.errors import GossipError, HandedFileError, ProxyError
+from flotilla.errors import FlotillaError, GossipError, HandedFileError, ProxyError
 from flotilla.gateway.change import ByCommands, ByReload, Nothing, carry_over, change
 from flotilla.gateway.configuration import Configuration, Machine, configuration
 from flotilla.gateway.known import Known
@@ -34,6 +34,7 @@ PROXY = "HAProxy"
 COMMANDS = "HAProxy's runtime API"
 RELOAD = "HAProxy's reload"
 ROTATION = "the rotation"
+ROUND = "a round"
 
 PERIOD_S = 0.25
 GAP_S = 0.02
@@ -89,6 +90,7 @@ class GatewayLoop:
         self._reloads = Backoff(RELOAD_GAP_S, 60)
         self._reloaded_s = -RELOAD_GAP_S
         self._hint = asyncio.Event()
+        self.first_file: asyncio.Future[GatewayFile] = asyncio.get_running_loop().create_future()
         self.installer.look()
 
     # One round
@@ -101,6 +103,8 @@ class GatewayLoop:
             self.journal.trouble(self.installer.offers.about, None)
         file = self.file.serving or self.file.offer
         if file is not None:
+            if not self.first_file.done():
+                self.first_file.set_result(file)
             await self.members.ask(file)
             if self.file.offer is not None:
                 await self._try(self.file.offer)
@@ -279,7 +283,12 @@ class GatewayLoop:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._hint.wait(), PERIOD_S)
             self._hint.clear()
-            await self.step()
+            try:
+                await self.step()
+            except FlotillaError as error:
+                self.journal.trouble(ROUND, str(error))
+            else:
+                self.journal.trouble(ROUND, None)
             await asyncio.sleep(GAP_S)
 
     async def _listen(self) -> None:

@@ -74,7 +74,7 @@ class Membership:
             return
         self.known, problem = decode_known(data)
         self.trusted = problem is None
-        self._remembered = _essence(self.known)
+        self._remembered, self._remembered_s = _essence(self.known), self._clock()
         self._journal.trouble(MEMORY, problem)
 
     async def ask(self, file: GatewayFile) -> None:

@@ -61,8 +61,8 @@ def _gauges(told: StatusDocument, loop: GatewayLoop) -> Iterator[str]:
     for name, (words, value) in simple.items():
         yield from _metric(name, "gauge", words, [({}, value)])
     if told.gossip.answered_s is not None:
-        age = [({}, told.gossip.answered_s)]
-        yield from _metric("gossip_age_seconds", "gauge", "Since Serf told its member list", age)
+        age_s = told.gossip.answered_s
+        yield from _metric("gossip_age_seconds", "gauge", "Since Serf told its member list", [({}, age_s)])
     yield from _metric(
         "members",
         "gauge",
