@@ -4,6 +4,7 @@ FlotillaError
 ├── FleetFileError      the fleet file cannot be read, or has problems (all of them, each with its line)
 ├── HandedFileError     a file that `deploy` gave a host or a gateway cannot be read
 ├── GossipError         Serf cannot be reached, or refused
+│   └── BrokenTags      a member's tags cannot be read, or a report cannot be put into tags
 ├── ProxyError          HAProxy cannot be reached, or refused a command
 │   └── ConfigurationRefused   `haproxy -c` said no
 ├── RemoteError         a command on another machine failed, or the machine cannot be reached
@@ -31,6 +32,10 @@ class HandedFileError(FlotillaError):
 
 class GossipError(FlotillaError):
     """Serf cannot be reached, or refused what it was asked."""
+
+
+class BrokenTags(GossipError):
+    """A member's tags are no report, or a report cannot be put into tags; the text says which and why."""
 
 
 class ProxyError(FlotillaError):
