@@ -1,5 +1,5 @@
-"""``drain`` and ``undrain``: a host, or one service on it, gets no requests, or gets them again. Told to the host's agent
-by its file; done when every gateway says so."""
+"""``drain`` and ``undrain``: a host, or one service on it, gets no requests, or gets them again. Told to the host's
+agent by its file; done when every gateway says so."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""``status``: one screen of the fleet. Who is there, what runs where, how much there is to do, and what differs from the
-file. Looks at everything at once; what cannot be looked at is a line of it, not an error."""
+"""``status``: one screen of the fleet. Who is there, what runs where, how much there is to do, and what differs from
+the file. Looks at everything at once; what cannot be looked at is a line of it, not an error."""
 
 from __future__ import annotations
 
