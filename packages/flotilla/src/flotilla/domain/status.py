@@ -34,8 +34,8 @@ class MemberStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 class ServerStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One copy as this gateway serves it. ``name`` is ``address:port``. ``wanted`` is the weight that it should have
-    (None: it should not be in rotation), ``load`` what HAProxy counts (None: HAProxy does not have it). A copy is
-    drained when it is wanted no more and has no sessions and no queue (`drained`)."""
+    (None: it should not be in rotation), ``load`` what HAProxy counts (None: HAProxy does not have it). One that is not
+    wanted and has nothing left is not told of."""
 
     service: str
     name: str
@@ -46,7 +46,9 @@ class ServerStatus(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def drained(self) -> bool:
         """No request is left, and none will come."""
-        return self.wanted is None and (self.load is None or self.load.sessions + self.load.queue == 0)
+        if self.wanted is not None or self.load is None:
+            return self.wanted is None
+        return self.load.status.startswith(("MAINT", "DRAIN", "GONE")) and self.load.sessions + self.load.queue == 0
 
 
 class Traffic(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,7 +69,6 @@ class ServiceStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     version: str
-    generation: int
     route: str
     servers: int
     up: int

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 import msgspec
 
 from flotilla.domain.handed import GatewayFile
-from flotilla.gateway.known import Known
+from flotilla.domain.member import Status
+from flotilla.domain.report import State
+from flotilla.gateway.admission import is_admitted
+from flotilla.gateway.known import GONE, Known
 
 FULL_WEIGHT = 100
 CANARY_WEIGHT = 10
+
+_WEIGHTS = {State.READY: FULL_WEIGHT, State.CANARY: CANARY_WEIGHT}
 
 
 class Server(msgspec.Struct, frozen=True, kw_only=True, order=True):
@@ -28,5 +35,21 @@ class Server(msgspec.Struct, frozen=True, kw_only=True, order=True):
 
 
 def rotation(known: Known, file: GatewayFile) -> tuple[Server, ...]:
-    """One server for each ready copy of each service that is ready or a canary, sorted."""
-    raise NotImplementedError
+    """One server for each ready copy of each service that is ready or a canary, sorted by service, address and port."""
+    services = {service.name: service for service in file.services}
+    found: dict[tuple[str, str, int], Server] = {}
+    for member in known.members.values():
+        if member.report is None or member.status in GONE or not is_admitted(member.address, file):
+            continue
+        alive = member.status is Status.ALIVE
+        for each in member.report.services:
+            service, weight = services.get(each.name), _WEIGHTS.get(each.state)
+            if service is None or weight is None:
+                continue
+            for index in each.copies():
+                if index < service.copies:
+                    port = service.first_port + index
+                    found[each.name, member.address, port] = Server(
+                        service=each.name, address=member.address, port=port, weight=weight, alive=alive
+                    )
+    return tuple(sorted(found.values(), key=attrgetter("service", "address", "port")))

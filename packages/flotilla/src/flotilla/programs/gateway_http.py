@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from pathlib import Path
@@ -41,10 +42,7 @@ class PageServer:
 
     async def start(self, path: Path) -> asyncio.Server:
         """Listens on a Unix socket, in the place of one that a dead process has left."""
-        path.unlink(missing_ok=True)
-        server = await asyncio.start_unix_server(self._serve, path=path, limit=MOST_HEADERS)
-        path.chmod(0o660)
-        return server
+        return await asyncio.start_unix_server(self._serve, sock=_listening(path), limit=MOST_HEADERS)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._open += 1
@@ -87,6 +85,14 @@ class PageServer:
         except Exception as error:  # a page that fails must not end the program
             self._complain(f"a page failed: {type(error).__name__}: {error}")
             return _words(HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def _listening(path: Path) -> socket.socket:
+    path.unlink(missing_ok=True)
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(str(path))
+    path.chmod(0o660)
+    return listening
 
 
 def _words(status: HTTPStatus, headers: Mapping[str, str] | None = None) -> Page:

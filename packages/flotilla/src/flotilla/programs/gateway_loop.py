@@ -15,7 +15,7 @@ import contextlib
 from collections.abc import Callable
 
 from flotilla.domain.handed import GatewayFile
-from flotilla.errors import GossipError, ProxyError
+from flotilla.errors import FlotillaError, GossipError, HandedFileError, ProxyError
 from flotilla.gateway.change import ByCommands, ByReload, Nothing, carry_over, change
 from flotilla.gateway.configuration import Configuration, Machine, configuration
 from flotilla.gateway.known import Known
@@ -24,6 +24,7 @@ from flotilla.gateway.rotation import Server, rotation
 from flotilla.gateway.running import Running
 from flotilla.ports import GatewayStore, Gossip, Proxy, Worker
 from flotilla.programs.backoff import Backoff
+from flotilla.programs.gateway_file import ABOUT as FILE
 from flotilla.programs.gateway_file import ServedFile
 from flotilla.programs.gateway_installer import Installer
 from flotilla.programs.gateway_journal import Journal
@@ -33,6 +34,7 @@ PROXY = "HAProxy"
 COMMANDS = "HAProxy's runtime API"
 RELOAD = "HAProxy's reload"
 ROTATION = "the rotation"
+ROUND = "a round"
 
 PERIOD_S = 0.25
 GAP_S = 0.02
@@ -77,6 +79,7 @@ class GatewayLoop:
         self.servers: tuple[Server, ...] = ()
         self.rounds_s = 0.0
         self.longest_round_s = 0.0
+        self.ended_s = clock()
         self._rotated: tuple[Known, GatewayFile] | None = None
         self._configured: tuple[tuple[Server, ...], GatewayFile] | None = None
         self._news: tuple[News, ...] = ()
@@ -87,6 +90,7 @@ class GatewayLoop:
         self._reloads = Backoff(RELOAD_GAP_S, 60)
         self._reloaded_s = -RELOAD_GAP_S
         self._hint = asyncio.Event()
+        self.first_file: asyncio.Future[GatewayFile] = asyncio.get_running_loop().create_future()
         self.installer.look()
 
     # One round
@@ -99,6 +103,8 @@ class GatewayLoop:
             self.journal.trouble(self.installer.offers.about, None)
         file = self.file.serving or self.file.offer
         if file is not None:
+            if not self.first_file.done():
+                self.first_file.set_result(file)
             await self.members.ask(file)
             if self.file.offer is not None:
                 await self._try(self.file.offer)
@@ -106,14 +112,19 @@ class GatewayLoop:
                 await self._follow(self.file.serving)
             self.file.save(self._clock())
             self.members.remember()
-        took_s = self._clock() - begun_s
+        self.ended_s = self._clock()
+        took_s = self.ended_s - begun_s
         self.journal.counts["rounds"] += 1
         self.rounds_s += took_s
         self.longest_round_s = max(took_s, self.longest_round_s)
 
     async def _try(self, offer: GatewayFile) -> None:
         """Serves by another gateway file from now on, if HAProxy takes what it makes."""
-        by_it = configuration(offer, rotation(self.members.known, offer), self._machine)
+        try:
+            by_it = configuration(offer, rotation(self.members.known, offer), self._machine)
+        except HandedFileError as error:
+            self.journal.trouble(FILE, f"it is not taken: {error}")
+            return
         if await self.installer.check(by_it.text, by_it.structure):
             self.file.take()
 
@@ -272,7 +283,12 @@ class GatewayLoop:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._hint.wait(), PERIOD_S)
             self._hint.clear()
-            await self.step()
+            try:
+                await self.step()
+            except FlotillaError as error:
+                self.journal.trouble(ROUND, str(error))
+            else:
+                self.journal.trouble(ROUND, None)
             await asyncio.sleep(GAP_S)
 
     async def _listen(self) -> None:

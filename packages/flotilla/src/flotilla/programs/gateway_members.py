@@ -15,7 +15,7 @@ from flotilla.domain.handed import GatewayFile
 from flotilla.domain.member import Member, Role, Status, member_name
 from flotilla.domain.tags import decode_tags
 from flotilla.errors import FlotillaError, GossipError, StoreError
-from flotilla.gateway.known import Known, decode_known, encode_known, merge, overlay
+from flotilla.gateway.known import Known, KnownMember, decode_known, encode_known, merge, overlay
 from flotilla.ports import GatewayStore, Gossip, Hint
 from flotilla.programs.backoff import Backoff
 from flotilla.programs.gateway_journal import Journal
@@ -74,7 +74,7 @@ class Membership:
             return
         self.known, problem = decode_known(data)
         self.trusted = problem is None
-        self._remembered = _essence(self.known)
+        self._remembered, self._remembered_s = _essence(self.known), self._clock()
         self._journal.trouble(MEMORY, problem)
 
     async def ask(self, file: GatewayFile) -> None:
@@ -95,7 +95,7 @@ class Membership:
             return
         self.known = merge(self.known, members, file, now_s)
         self._list, self._merged_s, self._merged_for = members, now_s, file
-        self.trusted = self.trusted or any(member.tags.get("role") == Role.HOST for member in members)
+        self.trusted = self.trusted or any(_is_host(member) for member in self.known.members.values())
 
     def hear(self, hint: Hint, file: GatewayFile) -> None:
         """What a host says of itself in a query, ahead of the member list. Nonsense has no effect."""
@@ -151,6 +151,10 @@ class Membership:
             self._journal.counts["joined"] += await self._gossip.join(some)
         except GossipError:
             self._journal.counts["join errors"] += 1
+
+
+def _is_host(member: KnownMember) -> bool:
+    return member.problem is None and member.name.startswith(f"{Role.HOST}-")
 
 
 def _essence(known: Known) -> object:
