@@ -1,5 +1,5 @@
 """``upgrade --rotate-keys``: a new key for the gossip, while all goes on. First all hold the new one, then all speak
-with it, and only then the old ones go: at each step everybody understands everybody, and stopping between two is safe."""
+with it, and only then the old ones go: at each step all understand one another, and stopping between two is safe."""
 
 from __future__ import annotations
 

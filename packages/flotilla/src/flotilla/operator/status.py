@@ -132,7 +132,7 @@ def _gateway(address: str, document: StatusDocument | str) -> GatewayLine:
     state = (
         "serves" if document.proxy.answers else f"HAProxy does not answer: {document.proxy.problem or 'why is unknown'}"
     )
-    rate = sum(one.load.rate for one in document.services if one.load is not None)
+    rate = sum(one.rate for one in document.services)
     return GatewayLine(address=address, state=state, generation=document.generation, rate=rate)
 
 
