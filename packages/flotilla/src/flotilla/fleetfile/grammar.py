@@ -17,20 +17,8 @@ from flotilla.domain.fleet import (
 )
 from flotilla.domain.handed import Retry
 from flotilla.domain.report import MOST_COPIES, MOST_SERVICES
-from flotilla.fleetfile.readers import (
-    Key,
-    ListOf,
-    MapOf,
-    OneOf,
-    Section,
-    flag,
-    number,
-    seconds,
-    size,
-    text,
-    whole,
-    word,
-)
+from flotilla.fleetfile.readers import flag, number, seconds, size, text, whole, word
+from flotilla.fleetfile.sections import Key, ListOf, MapOf, OneOf, Section
 from flotilla.fleetfile.values import (
     ADDRESS,
     ANY_TEXT,
@@ -126,7 +114,7 @@ SMOKE = Section(
 
 BALANCE = OneOf(
     "leastconn, roundrobin or {header: NAME}",
-    word(("leastconn", "roundrobin")),
+    word(("leastconn", "roundrobin"), what="leastconn, roundrobin or {header: NAME}"),
     Section(BalanceByHeader, "a mapping such as {header: X-Customer}", (Key("header", HEADER_NAME, required=True),)),
 )
 

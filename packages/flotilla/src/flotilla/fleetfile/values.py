@@ -11,19 +11,10 @@ from typing import ClassVar
 import msgspec
 
 from flotilla.domain.secret import FromCommand, FromEnvironment, FromFile
-from flotilla.fleetfile.nodes import Node, Text
-from flotilla.fleetfile.problems import Place
-from flotilla.fleetfile.readers import (
-    BROKEN,
-    Draft,
-    Key,
-    Leaf,
-    ListOf,
-    Section,
-    Wrong,
-    text,
-    text_of,
-)
+from flotilla.fleetfile.nodes import Keys, Node, Text
+from flotilla.fleetfile.problems import Place, listed
+from flotilla.fleetfile.readers import BROKEN, Leaf, Wrong, text, text_of
+from flotilla.fleetfile.sections import Draft, Key, ListOf, Section
 
 NAME = r"[a-z][a-z0-9-]{0,30}"
 NAME_WHAT = "a name of small letters, digits and hyphens, a letter first, at most 31 characters"
@@ -36,11 +27,12 @@ _ROUTE = r"/[A-Za-z0-9._~+,;:=@%/-]*"
 
 
 def _address(node: Text) -> str:
-    value = text_of(node)
+    value = node.text
     try:
         address = ipaddress.ip_address(value)
     except ValueError:
         raise Wrong(_meant_by(value)) from None
+    text_of(node)
     if isinstance(address, ipaddress.IPv6Address) and (address.scope_id or address.is_link_local):
         raise Wrong("a link-local address differs from machine to machine: write one of the network's")
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
@@ -92,7 +84,7 @@ FILE = Leaf("the path of a file", _path)
 
 IMAGE = text(
     "an image's name without a tag",
-    r"([a-z0-9.-]+(:[0-9]+)?/)?[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*",
+    r"(?=.{1,200}$)([a-z0-9.-]+(:[0-9]+)?/)?[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*",
     {
         "@": "leave out the digest: what is pulled is told by version",
         r":[\w.-]+$": "the tag belongs into version",
@@ -157,7 +149,8 @@ WORDS = ListOf(
     'a list of words such as ["python", "-m", "shop"]',
     text("a word", mend="a command is words, not a shell's line"),
     1,
-    False,
+    unique=False,
+    words=True,
 )
 
 
@@ -171,7 +164,7 @@ class Source:
         "env": FromEnvironment,
         "command": FromCommand,
     }
-    _any = Section(
+    section = Section(
         FromFile, what, (Key("file", FILE), Key("env", text(VARIABLE_WHAT, VARIABLE)), Key("command", WORDS))
     )
 
@@ -179,10 +172,13 @@ class Source:
         if isinstance(node, Text):
             place.refuse(f"is {self.what}: a secret itself has no place in this file")
             return BROKEN
-        draft = self._any.read(node, place)
-        if not isinstance(draft, Draft):
+        draft = self.section.read(node, place)
+        if not isinstance(draft, Draft) or not isinstance(node, Keys):
             return BROKEN
         if len(draft.places) != 1:
-            place.refuse(f"is {self.what}, exactly one of them")
+            if draft.places or not node.entries:
+                place.refuse(
+                    f"is {self.what}, not {listed(draft.places, 'and') if draft.places else 'an empty mapping'}"
+                )
             return BROKEN
         return Draft(self._kinds[next(iter(draft.places))], draft.values, draft.places)
