@@ -25,16 +25,18 @@ class KeysVerb(StrEnum):
 
 
 class Keys(msgspec.Struct, frozen=True, kw_only=True):
-    """What the members said: how many there are, how many answered, what went wrong where, and how many hold each."""
+    """What the members said: how many are alive, how many answered, why it was refused, what went wrong where, and
+    how many hold each key, by its fingerprint."""
 
-    members: int
+    alive: int
     answered: int
+    refusal: str | None = None
     problems: Mapping[str, str] = {}
     held: Mapping[str, int] = {}
 
     def complete(self) -> bool:
         """Whether all members answered, and none had a problem."""
-        return self.answered == self.members and not self.problems
+        return self.refusal is None and self.answered >= self.alive and not self.problems
 
 
 def argv(module: str, *arguments: str) -> tuple[str, ...]:

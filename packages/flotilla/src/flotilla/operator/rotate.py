@@ -37,19 +37,19 @@ async def rotate(world: World) -> Rotated:
     await _refuse_unkept(world, new)
     members = 0
     for key in old:
-        members = (await _step(world, gateway, KeysVerb.REMOVE, key, "an old key is gone")).members
+        members = (await _step(world, gateway, KeysVerb.REMOVE, key, "an old key is gone")).alive
     return Rotated(members=members, removed=len(old))
 
 
 async def _step(world: World, gateway: str, verb: KeysVerb, key: str, done: str) -> Keys:
     answer = await programs.keys(world, gateway, verb, key)
     if not answer.complete():
-        problems = [f"{name}: {words}" for name, words in answer.problems.items()]
+        problems = [answer.refusal or "", *(f"{name}: {words}" for name, words in answer.problems.items())]
         raise NotInTime(
-            f"only {answer.answered} of {answer.members} members answered ({verb} a key); all still understand one "
-            "another, and old keys are kept: do it again\n" + "\n".join(problems)
+            f"{answer.answered} of {answer.alive} members did it ({verb} a key); all still understand one another, and "
+            "old keys are kept: do it again\n" + "\n".join(problem for problem in problems if problem)
         )
-    world.say("", f"{done} ({answer.members})")
+    world.say("", f"{done} ({answer.alive})")
     return answer
 
 

@@ -1,6 +1,6 @@
 """Has a failed member be ``left``, by way of the Serf that runs in this container.
 
-    flotilla.programs.force_leave host-10.0.0.21
+flotilla.programs.force_leave host-10.0.0.21
 """
 
 from __future__ import annotations
