@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +16,8 @@ from flotilla.domain.service_id import service_id
 from flotilla.errors import FleetFileError
 from flotilla.fleetfile import parse
 from flotilla.fleetfile.nodes import MOST_BYTES
+from flotilla.gateway.configuration import Machine, configuration
+from flotilla.rollout import gateway_file
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -303,3 +306,36 @@ def test_a_file_that_cannot_be_read_is_a_problem_and_no_traceback(tmp_path: Path
     (tmp_path / "huge.yaml").write_bytes(b"\xff" * 10 * MOST_BYTES)
     with pytest.raises(FleetFileError, match=r"huge\.yaml:1: has more than 256 KiB"):
         read(tmp_path / "huge.yaml")
+
+
+MACHINE = Machine(open_files=100_000, memory=4 * 1024**3, cpus=2)
+
+
+PLACES: dict[str, Callable[[str], dict[str, object]]] = {
+    "health.path": lambda text: {"health": {"path": f"/{text}"}},
+    "route.path": lambda text: {"route": {"path": f"/{text}"}},
+    "route.host": lambda text: {"route": {"host": text}},
+    "balance.header": lambda text: {"balance": {"header": text}},
+    "listen.certificates": lambda text: {"certificate": text},
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_whatever_a_fleet_file_may_say_a_gateway_can_be_given(place: str) -> None:
+    texts = [form.format(chr(code)) for code in range(32, 127) for form in ("a{}b", "{}a", "a{}", "a{0}{0}b")]
+    given = [text for text in [*texts, "a" * 64, "a" * 65, "a" * 300, "a/" * 600] if is_given(PLACES[place](text))]
+    assert len(given) > 50
+
+
+def is_given(change: dict[str, object]) -> bool:
+    """Whether the change makes a fleet file that is right; a gateway's configuration is made of it, then."""
+    tree = yaml.safe_load(LEAST)
+    if "certificate" in change:
+        tree["listen"] = {"certificates": [change["certificate"]]}
+    else:
+        tree["services"]["web"] |= change
+    try:
+        fleet = parse(yaml.safe_dump(tree), FOLDER)
+    except FleetFileError:
+        return False
+    return bool(configuration(gateway_file(fleet, 1), (), MACHINE).text)

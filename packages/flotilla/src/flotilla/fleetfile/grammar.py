@@ -22,6 +22,7 @@ from flotilla.fleetfile.sections import Key, ListOf, MapOf, OneOf, Section
 from flotilla.fleetfile.values import (
     ADDRESS,
     ANY_TEXT,
+    CERTIFICATE,
     FILE,
     HEADER,
     HEADER_NAME,
@@ -72,7 +73,7 @@ LISTEN = Section(
         Key("http_port", PORT),
         Key("https_port", PORT),
         Key("status_port", PORT),
-        Key("certificates", ListOf("a list of files", FILE)),
+        Key("certificates", ListOf("a list of files", CERTIFICATE)),
     ),
     {"http": "http_port", "https": "https_port", "status": "status_port"},
 )

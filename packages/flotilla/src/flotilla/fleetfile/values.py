@@ -22,8 +22,10 @@ VARIABLE = r"[A-Za-z_][A-Za-z0-9_]{0,127}"
 VARIABLE_WHAT = "a variable's name: letters, digits and underscores, no digit first"
 
 _HOST_NAME = r"(?=.*[a-z])[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*"
-_PATH = r"/[A-Za-z0-9._~!*+,;:=@%&/-]*"
-_ROUTE = r"/[A-Za-z0-9._~+,;:=@%/-]*"
+_MOST_PATH = r"(?=.{1,1000}$)"
+QUERY = rf"{_MOST_PATH}/[A-Za-z0-9._~!*+,;:=@%&/-]*(\?[A-Za-z0-9._~!*+,;:=@%&/?-]*)?"
+ROUTE = rf"/|(?!.*(//|/\.\.?(/|$))){_MOST_PATH}/[A-Za-z0-9._~+,;:=@%/-]*(?<!/)"
+ROUTE_HOST_NAME = r"(?=.{1,253}$)" + _HOST_NAME
 
 
 def _address(node: Text) -> str:
@@ -82,6 +84,16 @@ def _path(node: Text) -> Path:
 
 FILE = Leaf("the path of a file", _path)
 
+
+def _certificate(node: Text) -> Path:
+    path = _path(node)
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", path.name, re.ASCII):
+        raise Wrong("its name has letters, digits, dots, hyphens and underscores, as it is on the gateways, too")
+    return path
+
+
+CERTIFICATE = Leaf("the path of a file", _certificate)
+
 IMAGE = text(
     "an image's name without a tag",
     r"(?=.{1,200}$)([a-z0-9.-]+(:[0-9]+)?/)?[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*",
@@ -104,7 +116,7 @@ REGISTRY = text(
 )
 ROUTE_HOST = text(
     "a host's name such as predict.example.com",
-    r"(?=.{1,253}$)" + _HOST_NAME,
+    ROUTE_HOST_NAME,
     {
         "[A-Z]": "write it in small letters",
         r"^\*": "a route is for one host: without a host it is for all",
@@ -115,7 +127,7 @@ ROUTE_HOST = text(
 )
 ROUTE_PATH = text(
     'a path that begins with "/"',
-    rf"/|(?!.*(//|/\.\.?(/|$))){_ROUTE}(?<!/)",
+    ROUTE,
     {
         r"^[^/]": "write it from the root, with / first",
         r"[^/]/$": "leave out the slash at the end: what is below is the service's, too",
@@ -123,9 +135,7 @@ ROUTE_PATH = text(
         r"\?": "a query is no part of a route",
     },
 )
-QUERY_PATH = text(
-    'a path that begins with "/"', rf"{_PATH}(\?[A-Za-z0-9._~!*+,;:=@%&/?-]*)?", {r"^[^/]": "write / first"}
-)
+QUERY_PATH = text('a path that begins with "/"', QUERY, {r"^[^/]": "write / first"})
 
 
 def _user(node: Text) -> str:
@@ -137,8 +147,8 @@ def _user(node: Text) -> str:
 
 USER = Leaf("a user's name or number, with a group's after a colon or without", _user)
 SSH_USER = text("a user's name", r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
-HEADER = r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}"
-HEADER_WHAT = "a header's name"
+HEADER = r"[A-Za-z0-9][A-Za-z0-9-]{0,63}"
+HEADER_WHAT = "a header's name: letters, digits and hyphens"
 HEADER_NAME = text(HEADER_WHAT, HEADER)
 HEADER_TEXT = text("a text of one line", r"[^\x00-\x08\x0a-\x1f\x7f]*")
 METHOD = text("an HTTP method such as GET or POST", r"[A-Z]{1,16}", {"[a-z]": "write it in capitals"})
