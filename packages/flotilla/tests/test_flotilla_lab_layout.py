@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from flotilla.cli.lab import lab
 from flotilla.errors import LabError
 from flotilla.lab.layout import (
     FLAGS_WITHOUT_PRIVILEGED,
@@ -96,3 +97,11 @@ def test_the_example_in_the_fleet_file_is_right_once_it_is_uncommented(plan: Lay
     example = fleet_text(plan).partition("# services:")[2]
     text = "\n".join(line.removeprefix("# ") for line in f"# services:{example}".splitlines())
     assert yaml.safe_load(text)["services"]["hello"]["ports"] == {"first": 8000, "container": 8000}
+
+
+def test_each_command_of_the_lab_and_each_flag_is_in_its_page() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "how-to" / "run-a-lab.md").read_text()
+    for name, command in lab.commands.items():
+        assert f"lab {name}" in page
+        for option in command.params:
+            assert option.param_type_name == "argument" or max(option.opts) in page

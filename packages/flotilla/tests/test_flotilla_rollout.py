@@ -262,6 +262,7 @@ GATEWAYS = (
 def test_the_gateway_program_is_started_like_this() -> None:
     assert gateway_argv("flotilla-gateway:1", "10.0.0.10", 100_000) == (
         "docker", "run", "--detach", "--name", "flotilla-gateway", *START, *CONFINED,
+        "--cap-add", "NET_BIND_SERVICE",
         "--security-opt", "no-new-privileges",
         "--memory", "512m", "--memory-swap", "512m",
         "--tmpfs", "/run/flotilla:uid=7946,gid=7946,mode=0700",

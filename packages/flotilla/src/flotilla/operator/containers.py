@@ -82,13 +82,14 @@ async def last_words(machine: Machine, name: str, lines: int = 20) -> str:
     return said or "its log is empty"
 
 
-async def replace(machine: Machine, argv: Sequence[str], there: Container | None, *, stop_s: float = STOP_S) -> str:
-    """Has just this container run (argv of `marked`). Says what was done, empty where nothing was."""
+async def replace(machine: Machine, argv: Sequence[str], there: Container | None) -> str:
+    """Has just this container run (argv of `marked`). Says what was done, empty where nothing was. One that is
+    replaced is killed: flotilla's own programs leave the gossip when they are stopped, and the next goes on at once."""
     if as_wanted(there, argv):
         return ""
     name = name_of(argv)
     if there is not None:
-        await remove(machine, name, stop_s=stop_s)
+        await succeed(machine, ("docker", "rm", "--force", name))
     await succeed(machine, argv, deadline_s=120)
     if there is None:
         return f"{name} started"

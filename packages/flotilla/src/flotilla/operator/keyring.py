@@ -29,7 +29,11 @@ def decode(address: str, data: bytes) -> tuple[str, ...]:
     """Reads a keyring file, and never shows it. Raises `RemoteError` where it is something else."""
     try:
         keys = json.loads(data)
-        if isinstance(keys, list) and keys and all(len(base64.b64decode(key, validate=True)) == KEY_BYTES for key in keys):
+        if (
+            isinstance(keys, list)
+            and keys
+            and all(len(base64.b64decode(key, validate=True)) == KEY_BYTES for key in keys)
+        ):
             return tuple(keys)
     except (ValueError, TypeError, binascii.Error):
         pass

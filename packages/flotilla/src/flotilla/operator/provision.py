@@ -1,13 +1,12 @@
 """``provision``: from machines with sshd to a fleet whose agents know one another, and nothing deployed yet.
 
-All machines at once, gateways' programs before the hosts'. What is already as it should be is left alone: doing it again
-changes nothing. What it does not do yet: firewall, sshd's hardening, clock.
+All machines at once, gateways' programs before the hosts'. What is already as it should be is left alone: doing it
+again changes nothing. What it does not do yet: firewall, sshd's hardening, clock.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 
 import msgspec
 

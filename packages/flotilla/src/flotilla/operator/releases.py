@@ -33,7 +33,9 @@ async def read(world: World) -> tuple[Release, ...]:
     try:
         return msgspec.json.decode(data, type=tuple[Release, ...])
     except msgspec.DecodeError as error:
-        raise RemoteError(gateway, f"{files.RELEASES} cannot be read: {error}. Move it away to begin a new one") from error
+        raise RemoteError(
+            gateway, f"{files.RELEASES} cannot be read: {error}. Move it away to begin a new one"
+        ) from error
 
 
 async def remember(world: World, releases: Sequence[Release], release: Release) -> tuple[Release, ...]:

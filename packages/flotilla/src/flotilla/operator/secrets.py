@@ -91,5 +91,3 @@ def _not_empty(text: str, what: str) -> str:
     if not text:
         raise SecretUnreadable(f"{what} is empty")
     return text
-
-

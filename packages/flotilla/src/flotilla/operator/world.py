@@ -1,4 +1,4 @@
-"""What a verb needs: the fleet that should be, the machines, the operator's own, and somebody who is told of progress."""
+"""What a verb needs: the fleet that should be, the machines, the operator's own, and who is told of progress."""
 
 from __future__ import annotations
 

@@ -38,9 +38,13 @@ def agent_argv(image: str, address: str) -> tuple[str, ...]:
 
 def gateway_argv(image: str, address: str, nofile: int) -> tuple[str, ...]:
     """Starts the gateway program of the gateway with this address. ``nofile`` is how many files may be open, which
-    has to be what `proxy_argv` gets: the program has HAProxy check each configuration, with what memory that takes."""
+    has to be what `proxy_argv` gets: the program has HAProxy check each configuration, with what memory that takes.
+
+    The kernel runs a program whose file has a capability only where it could be had; new privileges stay forbidden.
+    """
     return (
         *_start(GATEWAY),
+        "--cap-add", "NET_BIND_SERVICE",
         *NO_NEW_PRIVILEGES,
         *_program(GATEWAY_FOLDER, "512m"),
         *mount(HAPROXY_FOLDER, HAPROXY_FOLDER, read_only=False),
