@@ -1,7 +1,7 @@
 # A bare `make` lists the verbs. Each brings uv and the locked dependencies first, if they are not there.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults test-installed fuzz lint format bench-accuracy bench-promise bench-serving profile-serving bench-gateway examples openapi clean
+.PHONY: help demo lab test test-faults test-installed fuzz lint format bench-accuracy bench-promise bench-serving profile-serving bench-gateway examples openapi clean
 
 bin := .venv/bin
 compiled = $(wildcard $(addprefix packages/autoship/tests/test_,learning*.py record*.py http*.py))
@@ -12,11 +12,14 @@ help: ## list the verbs
 demo: ## real orders, predicted by the real service over HTTP; leaves a report in build/demo/
 	@scripts/bootstrap && $(bin)/python scripts/demo.py $(ARGS)
 
+lab: ## a fleet on this machine, hosts and gateways as containers, with the examples running on it; ARGS="--hosts 5"
+	@scripts/bootstrap && scripts/docker --required && scripts/lab $(ARGS)
+
 test: ## all tests; ARGS="-k word" chooses among them, CI=true makes a missing server a failure
-	@scripts/bootstrap && $(bin)/pytest $(ARGS)
+	@scripts/bootstrap && scripts/docker && $(bin)/pytest $(ARGS)
 
 test-faults: ## the tests that take minutes: twenty kills, gigabytes, ten thousand connections
-	@scripts/bootstrap && $(bin)/pytest -m faults $(ARGS)
+	@scripts/bootstrap && scripts/docker && $(bin)/pytest -m faults $(ARGS)
 
 fuzz: ## search for bytes that break the decoders or the snapshot loader, for TIME=300 seconds
 	@scripts/bootstrap fuzz && $(bin)/python scripts/fuzz.py $(if $(TIME),--seconds $(TIME)) $(ARGS)
@@ -54,4 +57,5 @@ openapi: ## write the API's document, from the code that serves it, to docs/refe
 	@scripts/bootstrap && $(bin)/python scripts/openapi.py
 
 clean: ## remove what the verbs above brought and made
+	@[ ! -e lab ] || $(bin)/flotilla lab down --dir lab
 	rm -rf .tools .venv build packages/*/build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

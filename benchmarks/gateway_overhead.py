@@ -123,8 +123,8 @@ def _section(runs: Mapping[tuple[str, str], Sequence[Run]], rounds: int, seconds
         *(_throughput(runs, kind) for kind in (NEW, POST)),
     ]
     about = (
-        f"{len(HOSTS) * COPIES} servers that answer {len(ANSWER)} bytes; {rounds} rounds of {seconds} s, in turn; medians "
-        f"of rounds, from the lowest to the highest. Added at the median, one connection: "
+        f"{len(HOSTS) * COPIES} servers that answer {len(ANSWER)} bytes; {rounds} rounds of {seconds} s, in turn; "
+        f"medians of rounds, from the lowest to the highest. Added at the median, one connection: "
         + ", ".join(f"{place} {spread(values)} µs" for place, values in added.items())
         + f". The proxies have core {PROXY_CORE}, wrk and the servers core {CLIENT_CORE}."
     )
@@ -145,8 +145,12 @@ def _proxies(folder: Path) -> Iterator[dict[str, int]]:
     done = subprocess.run(build_argv(Target.GATEWAY), input=context(), capture_output=True, check=False)
     if done.returncode:
         raise SystemExit(f"the gateway's image: {done.stderr.decode()}")
-    texts = {DIRECT: origin(), BARE: by_hand(PORTS[BARE], ""), CLOSING: by_hand(PORTS[CLOSING], "option http-server-close"),
-             GATEWAY: generated()}  # fmt: skip
+    texts = {
+        DIRECT: origin(),
+        BARE: by_hand(PORTS[BARE], ""),
+        CLOSING: by_hand(PORTS[CLOSING], "option http-server-close"),
+        GATEWAY: generated(),
+    }
     with ExitStack() as stack:
         pids = {}
         for place, text in texts.items():

@@ -6,9 +6,11 @@ import asyncio
 import inspect
 import os
 import subprocess
+from collections.abc import Iterator
 
 import pytest
 from flotilla.images import Target, build_argv, context, image_name
+from flotilla.lab import Lab, down
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -48,3 +50,14 @@ def gateway_image(docker: None) -> str:
 def agent_image(docker: None) -> str:
     """The agent's image: Serf and the agent."""
     return _build(Target.AGENT)
+
+
+@pytest.fixture(scope="session")
+def lab(docker: None, pytestconfig: pytest.Config) -> Iterator[Lab]:
+    """A lab of three hosts and a gateway, bare machines at first, shared by the whole session: what a test changes in
+    it, it puts back."""
+    directory = pytestconfig.rootpath / "build" / "lab-of-tests"
+    down(directory)
+    made = Lab.up(directory, hosts=3, gateways=1)
+    yield made
+    down(directory)

@@ -6,12 +6,20 @@ from __future__ import annotations
 import hashlib
 import io
 import tarfile
+from collections.abc import Mapping
 from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent
 IN_CONTAINERS = ("__init__.py", "errors.py", "ports.py", "adapters", "agent", "domain", "gateway", "programs")
+
+PROXIES = tuple(
+    word
+    for name in ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+    for word in ("--build-arg", name)
+)
+"""Hands the proxies of whoever builds to what is run in the build; those that are not set, not."""
 
 
 class Target(StrEnum):
@@ -29,6 +37,11 @@ def context() -> bytes:
         for file in [path] if path.is_file() else sorted(path.rglob("*")):
             if file.is_file() and "__pycache__" not in file.parts:
                 files[f"flotilla/{file.relative_to(PACKAGE)}"] = file
+    return archive(files)
+
+
+def archive(files: Mapping[str, Path]) -> bytes:
+    """The files under these names as an uncompressed tar, with neither times nor owners."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for name, file in files.items():
@@ -53,4 +66,4 @@ def image_name(target: Target) -> str:
 def build_argv(target: Target) -> tuple[str, ...]:
     """The command that builds an image from `context` on its standard input."""
     labels = ("--build-arg", f"VERSION={version('flotilla')}", "--build-arg", f"REVISION={revision()}")
-    return ("docker", "build", "--quiet", "--target", target, "--tag", image_name(target), *labels, "-")
+    return ("docker", "build", "--quiet", "--target", target, "--tag", image_name(target), *PROXIES, *labels, "-")
