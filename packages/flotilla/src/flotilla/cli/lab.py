@@ -194,7 +194,8 @@ def _what_next(made: Lab, folder: Path) -> str:
 def _in_words(condition: Condition) -> str:
     if not condition.running:
         return "dead"
-    return ", ".join(["running", *(FAULTS.get(fault, fault) for fault in condition.faults), *condition.containers])
+    engine = [] if condition.engine else ["its engine does not answer"]
+    return ", ".join(["running", *engine, *(FAULTS.get(fault, fault) for fault in condition.faults), *condition.containers])
 
 
 def _as_json(found: Lab) -> dict[str, Any]:
@@ -216,6 +217,7 @@ def _condition_as_json(condition: Condition) -> dict[str, Any]:
         "name": condition.machine.name,
         "address": condition.machine.address,
         "running": condition.running,
+        "engine": condition.engine,
         "faults": list(condition.faults),
         "containers": list(condition.containers),
     }

@@ -11,7 +11,7 @@ from flotilla.fleetfile.checks import check
 from flotilla.fleetfile.grammar import FLEET
 from flotilla.fleetfile.nodes import compose
 from flotilla.fleetfile.problems import Place, Problems
-from flotilla.fleetfile.readers import Draft, built
+from flotilla.fleetfile.sections import Draft, built
 
 __all__ = ["parse"]
 

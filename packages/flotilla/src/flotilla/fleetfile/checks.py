@@ -12,12 +12,13 @@ from typing import Any
 from flotilla.domain.fleet import Health, Listen, Route
 from flotilla.domain.service_id import service_id
 from flotilla.fleetfile.problems import Place, nearest
-from flotilla.fleetfile.readers import Draft, DraftList
+from flotilla.fleetfile.sections import Draft, DraftList
 
 SERF_PORT = 7946
 SERF_RPC_PORT = 7373
 SSH_PORT = 22
 MOST_PORT = 65535
+MOST_ARGUMENTS = 64 * 1024
 _FRAMING = ("connection", "content-length", "host", "transfer-encoding")
 
 
@@ -30,7 +31,8 @@ def check(fleet: Draft) -> None:
     _check_ports(services, taken)
     _check_routes(services)
     _check_ids([(draft.values["name"], place) for draft, place in services])
-    for service, _ in services:
+    for service, place in services:
+        _check_size(service, place)
         _check_health(service)
         _check_smoke(service)
         _check_environment(service)
@@ -122,7 +124,7 @@ def _check_ports(services: list[tuple[Draft, Place]], taken: Mapping[int, str]) 
             place.refuse(f"{ports} goes past {MOST_PORT}: begin lower")
         for port, what in sorted(taken.items()):
             if first <= port <= last:
-                place.refuse(f"{ports} has {port} in it, which is {what}")
+                place.refuse(f"{ports} has {port} in it, which is {what}" if last > first else f"{port} is {what}")
         for other_first, other_last, name in ranges:
             if first <= other_last and other_first <= last:
                 place.refuse(
@@ -157,6 +159,15 @@ def _check_ids(services: list[tuple[str, Place]]) -> None:
         other = seen.setdefault(service_id(name), name)
         if other != name:
             place.refuse(f"its name has the same short form in Serf's tags as {other}: rename one")
+
+
+def _check_size(service: Draft, place: Place) -> None:
+    texts = [word for word, _ in _items(service, "command")]
+    env = _get(service, "env")
+    texts += [f"{name}={value}" for name, value in env.values.items()] if isinstance(env, Draft) else []
+    size = sum(len(text.encode()) + 1 for text in texts)
+    if size > MOST_ARGUMENTS:
+        place.refuse(f"command and env have {size:,} bytes, more than a command line takes: at most {MOST_ARGUMENTS:,}")
 
 
 def _check_health(service: Draft) -> None:

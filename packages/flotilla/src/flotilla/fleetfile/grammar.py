@@ -17,23 +17,12 @@ from flotilla.domain.fleet import (
 )
 from flotilla.domain.handed import Retry
 from flotilla.domain.report import MOST_COPIES, MOST_SERVICES
-from flotilla.fleetfile.readers import (
-    Key,
-    ListOf,
-    MapOf,
-    OneOf,
-    Section,
-    flag,
-    number,
-    seconds,
-    size,
-    text,
-    whole,
-    word,
-)
+from flotilla.fleetfile.readers import flag, number, seconds, size, text, whole, word
+from flotilla.fleetfile.sections import Key, ListOf, MapOf, OneOf, Section
 from flotilla.fleetfile.values import (
     ADDRESS,
     ANY_TEXT,
+    CERTIFICATE,
     FILE,
     HEADER,
     HEADER_NAME,
@@ -84,7 +73,7 @@ LISTEN = Section(
         Key("http_port", PORT),
         Key("https_port", PORT),
         Key("status_port", PORT),
-        Key("certificates", ListOf("a list of files", FILE)),
+        Key("certificates", ListOf("a list of files", CERTIFICATE)),
     ),
     {"http": "http_port", "https": "https_port", "status": "status_port"},
 )
@@ -126,7 +115,7 @@ SMOKE = Section(
 
 BALANCE = OneOf(
     "leastconn, roundrobin or {header: NAME}",
-    word(("leastconn", "roundrobin")),
+    word(("leastconn", "roundrobin"), what="leastconn, roundrobin or {header: NAME}"),
     Section(BalanceByHeader, "a mapping such as {header: X-Customer}", (Key("header", HEADER_NAME, required=True),)),
 )
 

@@ -213,7 +213,7 @@ class _Composer:
 def _told(error: yaml.MarkedYAMLError) -> tuple[int, str, str]:
     """A syntax error as a problem: where, and what PyYAML says of it, with a mend where one is known."""
     mark = error.problem_mark or error.context_mark
-    said = " ".join(part for part in (error.context, error.problem) if part)
+    said = " ".join(" ".join(part for part in (error.context, error.problem) if part).split())
     mend = next((mend for begins, mend in _MENDS.items() if (error.problem or "").startswith(begins)), "")
-    text = f"is not valid YAML: {said}" + (f": {mend}" if mend else "")
-    return (mark.line + 1 if mark else 1), "", " ".join(text.split())
+    text = f"is not valid YAML: {mend} ({said})" if mend else f"is not valid YAML: {said}"
+    return (mark.line + 1 if mark else 1), "", text

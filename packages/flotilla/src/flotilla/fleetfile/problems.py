@@ -77,8 +77,9 @@ class Place:
 
 
 def shown_text(text: str) -> str:
-    """A text in quotes, on one line, cut where it is long."""
-    return json.dumps(text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…", ensure_ascii=False).replace(
+    """A text in quotes, on one line, cut where it is long, with escapes for what cannot be seen."""
+    cut = json.dumps(text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…", ensure_ascii=False)
+    return "".join(letter if letter.isprintable() else json.dumps(letter)[1:-1] for letter in cut).replace(
         "\x7f", "\\u007f"
     )
 
@@ -90,8 +91,9 @@ def listed(words: Iterable[str], last: str = "or") -> str:
 
 
 def nearest(word: str, known: Sequence[str]) -> str | None:
-    """The known word that is nearest to this one, if any is near."""
+    """The known word that is nearest to this one, capitals or not, if any is near."""
     if len(word) > _LONGEST_NAME:
         return None
-    near = difflib.get_close_matches(word.lower(), known, n=1)
-    return near[0] if near else None
+    by_small = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(word.lower(), by_small, n=1)
+    return by_small[near[0]] if near else None

@@ -1,4 +1,4 @@
-"""How a node becomes a value: readers of texts, numbers and words, and those of lists and mappings made of them.
+"""How a scalar becomes a value: readers of texts, numbers, words, times and sizes.
 
 Each reader says in words what it takes (``what``), which is also what the reference says; a node that is something
 else becomes a problem at its place and `BROKEN`.
@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
-from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import msgspec
 
@@ -41,37 +40,6 @@ class Reader(Protocol):
     def what(self) -> str: ...
 
     def read(self, node: Node, place: Place) -> object: ...
-
-
-class Draft(msgspec.Struct, frozen=True):
-    """A mapping that was read: what was good of it, and the place of each key. ``kind`` is the struct to build, None
-    for a mapping that stays one, ``tuple`` for one that becomes its values."""
-
-    kind: type[msgspec.Struct] | type[tuple[Any, ...]] | None
-    values: Mapping[str, Any]
-    places: Mapping[str, Place]
-
-
-class DraftList(msgspec.Struct, frozen=True):
-    """A list that was read: what was good of it, each with its place."""
-
-    entries: tuple[tuple[Any, Place], ...]
-
-
-def built(value: object, home: Path) -> Any:
-    """A value with all the drafts in it built, and paths that begin with ``~`` in the operator's home."""
-    match value:
-        case Draft(kind=kind, values=values):
-            made = {name: built(each, home) for name, each in values.items()}
-            if kind is None:
-                return made
-            return tuple(made.values()) if kind is tuple else kind(**made)
-        case DraftList(entries=entries):
-            return tuple(built(each, home) for each, _ in entries)
-        case Path(parts=("~", *rest)):
-            return home.joinpath(*rest)
-        case _:
-            return value
 
 
 def found(node: Node) -> str:
@@ -128,10 +96,9 @@ def text(what: str, pattern: str = r"[\s\S]*", mends: Mapping[str, str] | None =
     """Texts that match a pattern as a whole. ``mends`` are patterns of what people write instead, with what to do."""
 
     def parse(node: Text) -> str:
-        value = text_of(node)
-        if not re.fullmatch(pattern, value, re.ASCII):
-            raise Wrong(next((mend for wrong, mend in (mends or {}).items() if re.search(wrong, value)), ""))
-        return value
+        if not re.fullmatch(pattern, node.text, re.ASCII):
+            raise Wrong(next((mend for wrong, mend in (mends or {}).items() if re.search(wrong, node.text)), ""))
+        return text_of(node)
 
     return Leaf(what, parse, mend)
 
@@ -189,7 +156,7 @@ def flag() -> Leaf:
     return Leaf("true or false", parse)
 
 
-def word(words: Sequence[str], make: Callable[[str], object] = str) -> Leaf:
+def word(words: Sequence[str], make: Callable[[str], object] = str, what: str = "") -> Leaf:
     """One of some words."""
 
     def parse(node: Text) -> object:
@@ -198,7 +165,7 @@ def word(words: Sequence[str], make: Callable[[str], object] = str) -> Leaf:
         near = nearest(node.text, words)
         raise Wrong(f"did you mean {near}?" if near else "")
 
-    return Leaf(listed(words), parse)
+    return Leaf(what or listed(words), parse)
 
 
 _UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
@@ -223,136 +190,3 @@ def size(least: str, most: str) -> Leaf:
         return bytes_of(node.text)
 
     return Leaf(f"a size from {least} to {most}", parse)
-
-
-class ListOf(msgspec.Struct, frozen=True):
-    """A list whose items one reader takes; equal ones are refused where ``unique``."""
-
-    what: str
-    item: Reader
-    least: int = 0
-    unique: bool = True
-
-    def read(self, node: Node, place: Place) -> object:
-        if not isinstance(node, Items):
-            mend = f"put it in brackets: [{node.text}]" if isinstance(node, Text) and node.kind is Kind.TEXT else ""
-            refuse(self.what, node, place, mend)
-            return BROKEN
-        if len(node.items) < self.least:
-            place.refuse(f"is {self.what}, and this one is empty")
-        entries, seen = [], set()
-        for index, each in enumerate(node.items):
-            at = place.item(index, each.line)
-            value = self.item.read(each, at)
-            if value is BROKEN:
-                continue
-            if self.unique and value in seen:
-                at.refuse("is there twice: keep one")
-            else:
-                entries.append((value, at))
-                seen.add(value)
-        return DraftList(tuple(entries))
-
-
-class MapOf(msgspec.Struct, frozen=True):
-    """A mapping from names to what one reader takes; with ``named`` the field of each for its name, it becomes a tuple
-    of them."""
-
-    what: str
-    name: str
-    pattern: str
-    value: Reader
-    most: int = 1000
-    named: str | None = None
-
-    def read(self, node: Node, place: Place) -> object:
-        if not isinstance(node, Keys):
-            refuse(self.what, node, place)
-            return BROKEN
-        if len(node.entries) > self.most:
-            place.refuse(f"has {len(node.entries)} entries, at most {self.most}")
-        values: dict[str, Any] = {}
-        places: dict[str, Place] = {}
-        for name, each in node.entries.items():
-            at = places[name] = place.at(name, each.line)
-            if not re.fullmatch(self.pattern, name, re.ASCII):
-                at.refuse(f"{shown_text(name)} is not {self.name}")
-            value = self.value.read(each, at)
-            if isinstance(value, Draft) and self.named:
-                value = Draft(value.kind, {**value.values, self.named: name}, value.places)
-            if value is not BROKEN:
-                values[name] = value
-        return Draft(tuple if self.named else None, values, places)
-
-
-class Key(msgspec.Struct, frozen=True):
-    """A key of a section. ``field`` is the struct's name for it, where that is another."""
-
-    name: str
-    reader: Reader
-    required: bool = False
-    field: str = ""
-
-
-class Section(msgspec.Struct, frozen=True):
-    """A mapping with these keys, some of them required, and no others: the struct ``kind`` in the end.
-
-    ``elsewhere`` are words that people write for a key, as other programs call it.
-    """
-
-    kind: type[msgspec.Struct]
-    what: str
-    keys: tuple[Key, ...]
-    elsewhere: Mapping[str, str] = {}
-
-    def read(self, node: Node, place: Place) -> object:
-        if not isinstance(node, Keys):
-            refuse(self.what, node, place)
-            return BROKEN
-        known = {key.name: key for key in self.keys}
-        values: dict[str, Any] = {}
-        places: dict[str, Place] = {}
-        for name, each in node.entries.items():
-            at = place.at(name, each.line)
-            if name not in known:
-                at.refuse("" if place.problems.full else f"not known; {self._meant(name)}")
-                continue
-            field = known[name].field or name
-            places[field] = at
-            value = known[name].reader.read(each, at)
-            if value is not BROKEN:
-                values[field] = value
-        for key in self.keys:
-            if key.required and key.name not in node.entries:
-                place.refuse(f"{key.name} is missing: it is {key.reader.what}")
-        return Draft(self.kind, values, places)
-
-    def _meant(self, name: str) -> str:
-        names = [key.name for key in self.keys]
-        within = next((key for key in self.keys if name in _names_of(key.reader)), None)
-        if within and name not in self.elsewhere:
-            return f"it belongs into {within.name}: {{{name}: …}}"
-        meant = self.elsewhere.get(name) or nearest(name, names)
-        if meant:
-            return f"did you mean {meant}?"
-        return f"the keys here are {listed(names, 'and')}"
-
-
-def _names_of(reader: Reader) -> list[str]:
-    return [key.name for key in reader.keys] if isinstance(reader, Section) else []
-
-
-class OneOf(msgspec.Struct, frozen=True):
-    """What one reader takes as a scalar and another as a mapping."""
-
-    what: str
-    scalar: Reader
-    mapping: Reader
-
-    def read(self, node: Node, place: Place) -> object:
-        if isinstance(node, Keys):
-            return self.mapping.read(node, place)
-        if isinstance(node, Text) and node.kind is not Kind.NOTHING:
-            return self.scalar.read(node, place)
-        refuse(self.what, node, place)
-        return BROKEN

@@ -11,19 +11,10 @@ from typing import ClassVar
 import msgspec
 
 from flotilla.domain.secret import FromCommand, FromEnvironment, FromFile
-from flotilla.fleetfile.nodes import Node, Text
-from flotilla.fleetfile.problems import Place
-from flotilla.fleetfile.readers import (
-    BROKEN,
-    Draft,
-    Key,
-    Leaf,
-    ListOf,
-    Section,
-    Wrong,
-    text,
-    text_of,
-)
+from flotilla.fleetfile.nodes import Keys, Node, Text
+from flotilla.fleetfile.problems import Place, listed
+from flotilla.fleetfile.readers import BROKEN, Leaf, Wrong, text, text_of
+from flotilla.fleetfile.sections import Draft, Key, ListOf, Section
 
 NAME = r"[a-z][a-z0-9-]{0,30}"
 NAME_WHAT = "a name of small letters, digits and hyphens, a letter first, at most 31 characters"
@@ -31,16 +22,19 @@ VARIABLE = r"[A-Za-z_][A-Za-z0-9_]{0,127}"
 VARIABLE_WHAT = "a variable's name: letters, digits and underscores, no digit first"
 
 _HOST_NAME = r"(?=.*[a-z])[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*"
-_PATH = r"/[A-Za-z0-9._~!*+,;:=@%&/-]*"
-_ROUTE = r"/[A-Za-z0-9._~+,;:=@%/-]*"
+_MOST_PATH = r"(?=.{1,1000}$)"
+QUERY = rf"{_MOST_PATH}/[A-Za-z0-9._~!*+,;:=@%&/-]*(\?[A-Za-z0-9._~!*+,;:=@%&/?-]*)?"
+ROUTE = rf"/|(?!.*(//|/\.\.?(/|$))){_MOST_PATH}/[A-Za-z0-9._~+,;:=@%/-]*(?<!/)"
+ROUTE_HOST_NAME = r"(?=.{1,253}$)" + _HOST_NAME
 
 
 def _address(node: Text) -> str:
-    value = text_of(node)
+    value = node.text
     try:
         address = ipaddress.ip_address(value)
     except ValueError:
         raise Wrong(_meant_by(value)) from None
+    text_of(node)
     if isinstance(address, ipaddress.IPv6Address) and (address.scope_id or address.is_link_local):
         raise Wrong("a link-local address differs from machine to machine: write one of the network's")
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
@@ -90,9 +84,19 @@ def _path(node: Text) -> Path:
 
 FILE = Leaf("the path of a file", _path)
 
+
+def _certificate(node: Text) -> Path:
+    path = _path(node)
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", path.name, re.ASCII):
+        raise Wrong("its name has letters, digits, dots, hyphens and underscores, as it is on the gateways, too")
+    return path
+
+
+CERTIFICATE = Leaf("the path of a file", _certificate)
+
 IMAGE = text(
     "an image's name without a tag",
-    r"([a-z0-9.-]+(:[0-9]+)?/)?[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*",
+    r"(?=.{1,200}$)([a-z0-9.-]+(:[0-9]+)?/)?[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*",
     {
         "@": "leave out the digest: what is pulled is told by version",
         r":[\w.-]+$": "the tag belongs into version",
@@ -112,7 +116,7 @@ REGISTRY = text(
 )
 ROUTE_HOST = text(
     "a host's name such as predict.example.com",
-    r"(?=.{1,253}$)" + _HOST_NAME,
+    ROUTE_HOST_NAME,
     {
         "[A-Z]": "write it in small letters",
         r"^\*": "a route is for one host: without a host it is for all",
@@ -123,7 +127,7 @@ ROUTE_HOST = text(
 )
 ROUTE_PATH = text(
     'a path that begins with "/"',
-    rf"/|(?!.*(//|/\.\.?(/|$))){_ROUTE}(?<!/)",
+    ROUTE,
     {
         r"^[^/]": "write it from the root, with / first",
         r"[^/]/$": "leave out the slash at the end: what is below is the service's, too",
@@ -131,9 +135,7 @@ ROUTE_PATH = text(
         r"\?": "a query is no part of a route",
     },
 )
-QUERY_PATH = text(
-    'a path that begins with "/"', rf"{_PATH}(\?[A-Za-z0-9._~!*+,;:=@%&/?-]*)?", {r"^[^/]": "write / first"}
-)
+QUERY_PATH = text('a path that begins with "/"', QUERY, {r"^[^/]": "write / first"})
 
 
 def _user(node: Text) -> str:
@@ -145,8 +147,8 @@ def _user(node: Text) -> str:
 
 USER = Leaf("a user's name or number, with a group's after a colon or without", _user)
 SSH_USER = text("a user's name", r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
-HEADER = r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}"
-HEADER_WHAT = "a header's name"
+HEADER = r"[A-Za-z0-9][A-Za-z0-9-]{0,63}"
+HEADER_WHAT = "a header's name: letters, digits and hyphens"
 HEADER_NAME = text(HEADER_WHAT, HEADER)
 HEADER_TEXT = text("a text of one line", r"[^\x00-\x08\x0a-\x1f\x7f]*")
 METHOD = text("an HTTP method such as GET or POST", r"[A-Z]{1,16}", {"[a-z]": "write it in capitals"})
@@ -157,7 +159,8 @@ WORDS = ListOf(
     'a list of words such as ["python", "-m", "shop"]',
     text("a word", mend="a command is words, not a shell's line"),
     1,
-    False,
+    unique=False,
+    words=True,
 )
 
 
@@ -171,7 +174,7 @@ class Source:
         "env": FromEnvironment,
         "command": FromCommand,
     }
-    _any = Section(
+    section = Section(
         FromFile, what, (Key("file", FILE), Key("env", text(VARIABLE_WHAT, VARIABLE)), Key("command", WORDS))
     )
 
@@ -179,10 +182,13 @@ class Source:
         if isinstance(node, Text):
             place.refuse(f"is {self.what}: a secret itself has no place in this file")
             return BROKEN
-        draft = self._any.read(node, place)
-        if not isinstance(draft, Draft):
+        draft = self.section.read(node, place)
+        if not isinstance(draft, Draft) or not isinstance(node, Keys):
             return BROKEN
         if len(draft.places) != 1:
-            place.refuse(f"is {self.what}, exactly one of them")
+            if draft.places or not node.entries:
+                place.refuse(
+                    f"is {self.what}, not {listed(draft.places, 'and') if draft.places else 'an empty mapping'}"
+                )
             return BROKEN
         return Draft(self._kinds[next(iter(draft.places))], draft.values, draft.places)

@@ -82,13 +82,16 @@ def remove(directory: Path) -> list[str]:
     if written is None:
         return []
     fleet = directory / FLEET
-    if fleet.exists() and _digest(fleet.read_bytes()) == written.fleet:
-        fleet.unlink()
-    for name in FILES:
-        (directory / name).unlink(missing_ok=True)
-    left = sorted(path.name for path in directory.iterdir())
-    if written.made and not left:
-        directory.rmdir()
+    try:
+        if fleet.exists() and _digest(fleet.read_bytes()) == written.fleet:
+            fleet.unlink()
+        for name in FILES:
+            (directory / name).unlink(missing_ok=True)
+        left = sorted(path.name for path in directory.iterdir())
+        if written.made and not left:
+            directory.rmdir()
+    except OSError as error:
+        raise LabError(f"--dir {directory}: cannot be removed: {error.strerror}") from error
     return left if written.made else [name for name in left if name == FLEET]
 
 

@@ -13,7 +13,7 @@ import msgspec
 from flotilla.domain.member import Role
 from flotilla.errors import LabError
 from flotilla.lab import build, folder
-from flotilla.lab.engine import engine, inspected, listed
+from flotilla.lab.engine import engine, finished, inspected, listed
 from flotilla.lab.layout import ADDRESS, DIRECTORY, LAB, MACHINE, ROLE, Layout, Machine, fleet_text
 from flotilla.lab.removal import absent, down, marks
 from flotilla.lab.steps import Say, silent, step
@@ -24,10 +24,12 @@ R = TypeVar("R")
 
 
 class Condition(msgspec.Struct, frozen=True, kw_only=True):
-    """How a machine is: whether it runs, the faults of its network, and the names of the containers that run on it."""
+    """How a machine is: whether it runs, whether its engine answers, the faults of its network, and the names of the
+    containers that run on it."""
 
     machine: Machine
     running: bool
+    engine: bool = False
     faults: tuple[str, ...] = ()
     containers: tuple[str, ...] = ()
 
@@ -162,8 +164,14 @@ class Lab:
         if not self._running(machine):
             return Condition(machine=machine, running=False)
         faults = self.run(machine, ("fault", "show")).split()
-        containers = self.run(machine, ("docker", "ps", "--format", "{{.Names}}")).split()
-        return Condition(machine=machine, running=True, faults=tuple(faults), containers=tuple(sorted(containers)))
+        asked = finished("exec", machine.container, "docker", "ps", "--format", "{{.Names}}")
+        return Condition(
+            machine=machine,
+            running=True,
+            engine=asked.returncode == 0,
+            faults=tuple(faults),
+            containers=tuple(sorted(asked.stdout.decode().split())),
+        )
 
 
 def _machine(labels: Mapping[str, str]) -> Machine:
