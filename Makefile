@@ -46,10 +46,10 @@ profile-serving: ## where the time of one prediction goes
 	@scripts/bootstrap --installed serving && build/installed/bin/python benchmarks/serving.py --only profile $(ARGS)
 
 bench-gateway: ## the gateway beside bare HAProxy, 12,000 servers, and how fast it reacts in a lab; QUICK=1 takes less time
-	@scripts/bootstrap && $(bin)/python benchmarks/gateway.py $(if $(QUICK),--quick) $(ARGS)
+	@scripts/bootstrap && scripts/docker --required && $(bin)/python benchmarks/gateway.py $(if $(QUICK),--quick) $(ARGS)
 
 examples: ## build the images of examples/, as VERSION=1.0.0
-	@for name in python node java; do \
+	@scripts/docker --required && for name in python node java; do \
 		docker build --quiet --build-arg VERSION=$(or $(VERSION),1.0.0) --tag hello-$$name:$(or $(VERSION),1.0.0) examples/$$name || exit 1; \
 	done
 

@@ -121,12 +121,26 @@ class Container:
 
 
 @contextmanager
-def container(image: str, options: Sequence[str] = (), env: Mapping[str, str] | None = None) -> Iterator[Container]:
+def container(
+    image: str, options: Sequence[str] = (), env: Mapping[str, str] | None = None, arguments: Sequence[str] = ()
+) -> Iterator[Container]:
     """Runs a container as a fleet does: its root is read-only, and it has no capabilities. Removes it at the end."""
     name = f"load-{uuid.uuid4().hex[:8]}"
     hardened = ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
     variables = [word for key, value in (env or {}).items() for word in ("--env", f"{key}={value}")]
-    docker("run", "--detach", "--name", name, "--label", "flotilla.test=load", *hardened, *variables, *options, image)
+    docker(
+        "run",
+        "--detach",
+        "--name",
+        name,
+        "--label",
+        "flotilla.test=load",
+        *hardened,
+        *variables,
+        *options,
+        image,
+        *arguments,
+    )
     try:
         yield Container(name)
     finally:

@@ -108,27 +108,32 @@ def test_docker_sees_its_health_and_it_is_nobody(image: str) -> None:
 def test_websocket_messages_come_back(python_image: str) -> None:
     with container(python_image) as one:
         one.wait_healthy()
-        with socket.create_connection((one.address, 8000), 5) as connection:
-            connection.sendall(
-                b"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-                b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-            )
-            stream = connection.makefile("rb")
-            head = b"".join(iter(stream.readline, b"\r\n"))
-            assert head.startswith(b"HTTP/1.1 101")
-            assert b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in head  # RFC 6455, 1.3
-            for text in (b"hello", b"x" * 1000):
-                connection.sendall(frame(1, text))
-                size = 2 if len(text) < 126 else 4
-                assert stream.read(size + len(text))[size:] == text
-            connection.sendall(frame(8, b"\x03\xe8"))
-            assert stream.read() == b"\x88\x02\x03\xe8"
+        talk(one.address, 8000, "/ws")
 
 
 def test_the_fleet_file_of_the_examples_is_right_and_runs_all_of_them() -> None:
     fleet = parse((EXAMPLES / "fleet.yaml").read_text(), EXAMPLES)
     assert {service.image for service in fleet.services} == {f"hello-{language}" for language in LANGUAGES}
     assert all(service.env["PREFIX"] == service.route.path for service in fleet.services)
+
+
+def talk(address: str, port: int, path: str) -> None:
+    """Says some messages over a WebSocket, hears each of them again, and closes it in order."""
+    with socket.create_connection((address, port), 5) as connection:
+        connection.sendall(
+            f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
+        )
+        stream = connection.makefile("rb")
+        head = b"".join(iter(stream.readline, b"\r\n"))
+        assert head.startswith(b"HTTP/1.1 101")
+        assert b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in head  # RFC 6455, 1.3
+        for text in (b"hello", b"x" * 1000):
+            connection.sendall(frame(1, text))
+            size = 2 if len(text) < 126 else 4
+            assert stream.read(size + len(text))[size:] == text
+        connection.sendall(frame(8, b"\x03\xe8"))
+        assert stream.read() == b"\x88\x02\x03\xe8"
 
 
 def frame(kind: int, data: bytes) -> bytes:
@@ -138,10 +143,12 @@ def frame(kind: int, data: bytes) -> bytes:
     return bytes([128 | kind]) + size + mask + bytes(byte ^ mask[at % 4] for at, byte in enumerate(data))
 
 
-def begin_stream(one: Container) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+def begin_stream(
+    one: Container, path: str = "/stream", port: int = 8000
+) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
     """A request for ``/stream``, of whose answer the first line is there."""
-    connection = http.client.HTTPConnection(one.address, 8000, timeout=10)
-    connection.request("GET", "/stream")
+    connection = http.client.HTTPConnection(one.address, port, timeout=10)
+    connection.request("GET", path)
     answer = connection.getresponse()
     assert answer.readline().startswith(b"line 0 of hello-")
     return connection, answer
