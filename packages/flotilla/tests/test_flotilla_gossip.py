@@ -134,6 +134,8 @@ async def test_members_that_join_see_each_other_with_address_and_tags(fleet: Fle
         assert seen == await member(other, "other")
         assert seen.address != (await member(one, "one")).address
         assert [each.name for each in await one.members()] == ["one", "other"]
+        assert await one.members(["other", "o", "host-10.0.0.1"]) == (seen,)
+        assert await one.members(["nobody"]) == ()
 
 
 async def test_tags_are_set_and_removed_in_one_step_and_seen_by_others(fleet: Fleet) -> None:

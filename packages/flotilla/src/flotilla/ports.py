@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -23,8 +23,8 @@ class Hint(msgspec.Struct, frozen=True, kw_only=True):
 class Gossip(Protocol):
     """Serf, as its agent on this machine knows it. Every method raises `GossipError` while it cannot be reached."""
 
-    async def members(self) -> Sequence[Member]:
-        """All members that Serf knows, the departed ones included."""
+    async def members(self, names: Collection[str] = ()) -> Sequence[Member]:
+        """All members that Serf knows, the departed ones included; with ``names`` those of them that have these."""
 
     async def set_tags(self, tags: Mapping[str, str], delete: Sequence[str] = ()) -> None:
         """Sets some of this member's own tags, and removes others."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 
 import msgspec
 
@@ -85,10 +85,10 @@ class MemoryGossip:
         self._listeners: list[Callable[[Hint | None], None]] = []
         self.up = True
 
-    async def members(self) -> Sequence[Member]:
-        """All members that this one knows, the departed ones included, sorted by name."""
+    async def members(self, names: Collection[str] = ()) -> Sequence[Member]:
+        """All members that this one knows, or those of these names, the departed ones included, sorted by name."""
         self._check()
-        return tuple(self._view.members[name] for name in sorted(self._view.members))
+        return tuple(self._view.members[name] for name in sorted(self._view.members) if not names or name in names)
 
     async def set_tags(self, tags: Mapping[str, str], delete: Sequence[str] = ()) -> None:
         """Sets some of this member's own tags, and removes others."""

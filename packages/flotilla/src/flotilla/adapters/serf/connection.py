@@ -16,6 +16,7 @@ from flotilla.errors import GossipError
 
 LARGEST_ANSWER = 64 * 1024 * 1024
 _CHUNK = 256 * 1024
+_TELL_MORE = ("install-key", "use-key", "remove-key", "list-keys")
 
 
 def text(value: object) -> str:
@@ -23,6 +24,14 @@ def text(value: object) -> str:
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     raise GossipError(f"Serf's RPC answered {value!r:.60} where a text belongs")
+
+
+class Refused(GossipError):
+    """Serf refuses, and says more in ``body``."""
+
+    def __init__(self, words: str, body: Mapping[bytes, Any]) -> None:
+        super().__init__(words)
+        self.body = body
 
 
 class Connection:
@@ -54,14 +63,16 @@ class Connection:
     async def call(
         self, command: str, body: Mapping[str, object] | None = None, answers: bool = False
     ) -> Mapping[bytes, Any]:
-        """Asks, and waits for Serf's word; with ``answers`` for the body that follows it too."""
+        """Asks, and waits for Serf's word; with ``answers`` for the body that follows it too. Raises `GossipError`
+        where Serf refuses, and `Refused` where it says more of it."""
         seq = await self._send(command, body)
         while True:
             header = await self._object()
             if header.keys() != {b"Seq", b"Error"} or header[b"Seq"] != seq:
                 continue  # what came for an earlier request: a query's acknowledgements, say
             if header[b"Error"]:
-                raise GossipError(f"Serf refuses {command!r}: {text(header[b'Error'])}")
+                words = f"Serf refuses {command!r}: {text(header[b'Error'])}"
+                raise Refused(words, await self._object()) if command in _TELL_MORE else GossipError(words)
             return await self._object() if answers else {}
 
     async def record(self) -> Mapping[bytes, Any]:

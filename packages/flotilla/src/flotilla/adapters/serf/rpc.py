@@ -1,20 +1,21 @@
 """`SerfRpc`: Serf's agent on this machine, asked over its RPC.
 
-It connects at the next call, whatever happened before; quick calls share one connection, slow ones (join, leave, keys)
-have one each, so that nothing waits for a host that does not answer. Every call has a deadline, and every failure is a
-`GossipError`.
+It connects at the next call, whatever happened before; quick calls share one connection, slow ones (tags, join, leave,
+keys) have one each, so that nothing waits for a host that does not answer. Every call has a deadline, and every failure
+is a `GossipError`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+import re
+from collections.abc import AsyncIterator, Awaitable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 
-from flotilla.adapters.serf.connection import Connection, text
+from flotilla.adapters.serf.connection import Connection, Refused, text
 from flotilla.domain.member import Member, Status
 from flotilla.errors import GossipError
 from flotilla.ports import Hint
@@ -27,8 +28,9 @@ T = TypeVar("T")
 
 class Keys(msgspec.Struct, frozen=True, kw_only=True):
     """What the members said when they were asked about keys: how many there are, how many answered, what went wrong
-    where, and (when listing) how many hold each key."""
+    where, and (when listing) how many hold each key. ``refusal`` are Serf's words where not all did it."""
 
+    refusal: str | None
     members: int
     answered: int
     problems: Mapping[str, str]
@@ -44,8 +46,13 @@ class SerfRpc:
         self._turn = asyncio.Lock()
         self._known: dict[str, tuple[Mapping[bytes, Any], Member]] = {}
 
-    async def members(self) -> Sequence[Member]:
-        """All members that Serf knows, the departed ones included, sorted by name."""
+    async def members(self, names: Collection[str] = ()) -> Sequence[Member]:
+        """All members that Serf knows, or those of these names, the departed ones included, sorted by name."""
+        if names:
+            wanted = {"Name": f"({'|'.join(re.escape(name) for name in sorted(names))})", "Tags": {}, "Status": ""}
+            answer = await self._quick("members-filtered", wanted, answers=True)
+            found = [_member(_map(raw)) for raw in _list(answer.get(b"Members"))]
+            return tuple(sorted(found, key=lambda member: member.name))
         answer = await self._quick("members", None, answers=True)
         known: dict[str, tuple[Mapping[bytes, Any], Member]] = {}
         for raw in _list(answer.get(b"Members")):
@@ -56,8 +63,9 @@ class SerfRpc:
         return tuple(known[name][1] for name in sorted(known))
 
     async def set_tags(self, tags: Mapping[str, str], delete: Sequence[str] = ()) -> None:
-        """Sets some of this member's own tags, and removes others, in one step."""
-        await self._quick("tags", {"Tags": dict(tags), "DeleteTags": list(delete)})
+        """Sets some of this member's own tags, and removes others, in one step. Serf answers once it has told
+        somebody, or after a second."""
+        await self._slow("tags", {"Tags": dict(tags), "DeleteTags": list(delete)}, answers=False, within_s=QUICK_S)
 
     async def query(self, name: str, payload: bytes) -> None:
         """Asks all members; nobody waits for answers. Serf refuses more than 1,024 bytes."""
@@ -146,8 +154,12 @@ class SerfRpc:
             connection.close()
 
     async def _keys(self, command: str, key: str | None) -> Keys:
-        answer = await self._slow(command, None if key is None else {"Key": key}, within_s=KEYS_S)
+        try:
+            answer, refusal = await self._slow(command, None if key is None else {"Key": key}, within_s=KEYS_S), None
+        except Refused as error:
+            answer, refusal = error.body, str(error)
         return Keys(
+            refusal=refusal,
             members=_count(answer.get(b"NumNodes")),
             answered=_count(answer.get(b"NumResp")),
             problems={text(name): text(words) for name, words in _map(answer.get(b"Messages") or {}).items()},

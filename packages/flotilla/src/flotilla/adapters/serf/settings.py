@@ -25,7 +25,7 @@ class SerfSettings(msgspec.Struct, frozen=True, kw_only=True):
     join: tuple[str, ...] = ()
     gossip: Path = Path("/var/lib/flotilla/gossip")
     rpc_port: int = RPC_PORT
-    profile: str = "local"
+    profile: str = "lan"
 
     @property
     def keyring(self) -> Path:
