@@ -63,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--sockets", type=Path, default=Path("/run/flotilla-haproxy"), help="HAProxy's and the pages'")
     parser.add_argument("--run", type=Path, default=Path("/run/flotilla"), help="for Serf's configuration")
     parser.add_argument("--gossip", type=Path, default=Path("/var/lib/flotilla/gossip"), help="keys and snapshot")
+    parser.add_argument("--check", default="haproxy-check", help="the program that checks configurations")
     return parser
 
 
@@ -75,13 +76,19 @@ def _log(line: str) -> None:
     sys.stderr.flush()
 
 
+def _log_of_serf(line: str) -> None:
+    """Serf's warnings and errors, but for those of joining: who is missing the gateway tells itself."""
+    if ("[WARN]" in line or "[ERR]" in line) and "oin" not in line:
+        _log(f"serf: {line}")
+
+
 async def _run(given: argparse.Namespace) -> None:
     journal = Journal(time.time, _log)
     settings = SerfSettings(
         name=member_name(Role.GATEWAY, given.address), address=given.address, tags={}, gossip=given.gossip
     )
-    serf = SerfProcess(settings, given.run, lambda line: _log(f"serf: {line}"))
-    proxy = Haproxy(str(given.sockets))
+    serf = SerfProcess(settings, given.run, _log_of_serf)
+    proxy = Haproxy(str(given.sockets), given.check)
     loop = GatewayLoop(
         gossip=serf.rpc,
         proxy=proxy,

@@ -28,7 +28,7 @@ from flotilla.programs.gateway_file import ABOUT as FILE
 from flotilla.programs.gateway_file import ServedFile
 from flotilla.programs.gateway_installer import Installer
 from flotilla.programs.gateway_journal import Journal
-from flotilla.programs.gateway_members import Membership
+from flotilla.programs.gateway_members import PATIENCE_S, Membership
 
 PROXY = "HAProxy"
 COMMANDS = "HAProxy's runtime API"
@@ -137,7 +137,7 @@ class GatewayLoop:
             await self._bring(wanted)
         except ProxyError as error:
             self.worker, self.converged = None, False
-            self.journal.trouble(PROXY, str(error))
+            self.journal.trouble(PROXY, str(error), patience_s=PATIENCE_S)
         else:
             self.journal.trouble(PROXY, None)
         self.installer.keep(wanted.text)
@@ -169,7 +169,8 @@ class GatewayLoop:
             if not (await self._proxy.running()).servers:
                 self.journal.trouble(ROTATION, None)
                 return False
-        self.journal.trouble(ROTATION, "no host is known yet: HAProxy goes on with the servers that it has")
+        words = "no host is known yet: HAProxy goes on with the servers that it has"
+        self.journal.trouble(ROTATION, words, patience_s=PATIENCE_S)
         return True
 
     async def _bring(self, wanted: Configuration) -> None:
@@ -224,7 +225,7 @@ class GatewayLoop:
         self.journal.counts["commands"] += len(commands)
         self.journal.counts["commands failed"] += len(failed)
         self.journal.counts["changes by commands"] += 1
-        how = f"by {len(commands)} command{'s' * (len(commands) != 1)} in {took_ms:.0f} ms"
+        how = f"by {len(commands)} command{'s' * (len(commands) != 1)} in {took_ms:.1f} ms"
         for one in self._news:
             self.journal.did("servers", one.what, f"{one.why}; {how}" if one.why else how)
         self._news = ()

@@ -21,6 +21,21 @@ from flotilla.programs.gateway_page_style import SCRIPT, STYLE
 ROWS = 200
 DONE = 30
 DASH = "&ndash;"
+CHECKS = {
+    "INI": "not checked yet",
+    "L4OK": "accepts connections",
+    "L4TOUT": "no connection in time",
+    "L4CON": "no connection",
+    "L6TOUT": "no TLS in time",
+    "L6RSP": "no proper TLS",
+    "L7OK": "well",
+    "L7TOUT": "no answer in time",
+    "L7RSP": "no proper answer",
+    "L7STS": "answers that it is not well",
+    "SOCKERR": "no socket",
+}
+"""HAProxy's results of checks (management guide, 9.1, ``check_status``)."""
+
 NO_SERVERS: tuple[ServerStatus, ...] = ()
 _HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
@@ -127,9 +142,9 @@ def _numbers(told: StatusDocument) -> str:
         "requests a second": f"{sum(service.rate for service in told.services):,}",
         "in flight": f"{sum(service.sessions for service in told.services):,}",
         "waiting": f"{sum(service.queue for service in told.services):,}",
-        "answered 5xx, last minute": _share(sum(one.answers_5xx for one in recent), requests),
+        "5xx, last minute": _share(sum(one.answers_5xx for one in recent), requests),
         "copies up": f"{up:,} <small>of {servers:,}</small>",
-        "hosts that Serf sees": f"{gossip.hosts_alive:,} <small>of {hosts:,}</small>",
+        "hosts in Serf": f"{gossip.hosts_alive:,} <small>of {hosts:,}</small>",
         "Serf answered": "never" if gossip.answered_s is None else f"{gossip.answered_s:.1f} s <small>ago</small>",
         "HAProxy": _proxy(told),
     }
@@ -144,7 +159,7 @@ def _proxy(told: StatusDocument) -> str:
     if not proxy.converged:
         return '<span class="warn">changing</span>'
     old = f" <small>+ {_many(proxy.old_workers, 'old worker')}</small>" if proxy.old_workers else ""
-    return f'<span class="good">as it should be</span>{old}' if proxy.installed else f"as it should be{old}"
+    return f'<span class="good">in step</span>{old}'
 
 
 def _table(name: str, title: str, columns: Mapping[str, bool], rows: Iterable[str]) -> str:
@@ -279,7 +294,7 @@ def _host_row(host: _Host) -> str:
         _text(host.address),
         _td(f'<span class="pill {host.tone}">{_text(host.state)}</span>'),
         _td(_text(host.member.status) if host.member else DASH),
-        _n(f"{sum(map(_is_up, wanted)):,} of {len(wanted):,}"),
+        _n(f"{sum(map(_is_up, wanted)):,} of {len(wanted):,}" if wanted else DASH),
         _n(f"{sum(load.sessions for load in loads):,}"),
         _n(f"{requests:,}"),
         _n(f"{errors:,}", "bad" if errors else ""),
@@ -326,12 +341,19 @@ def _server_row(server: ServerStatus) -> str:
         _text(server.name),
         _td(_text(server.service)),
         _td(f'<span class="pill {"warn" if ending else "bad"}">{_text(state)}</span>'),
-        _td(_text(load.check) if load and load.check else DASH),
+        _td(_check(load.check) if load else DASH),
         _n(DASH if server.wanted is None else server.wanted),
         _n(f"{load.sessions:,}" if load else DASH),
         _n(f"{load.queue:,}" if load else DASH),
         _n(f"{load.since_s:,} s" if load else DASH),
     )
+
+
+def _check(code: str) -> str:
+    """What the last check found, in words, with HAProxy's code."""
+    running, code = code.startswith("* "), code.removeprefix("* ")
+    words = CHECKS.get(code)
+    return _text(f"{words} ({code})" if words else code) + (", asking again" if running else "")
 
 
 def _gateways(told: StatusDocument) -> str:

@@ -66,8 +66,7 @@ def document(
 
 
 def _trouble(loop: GatewayLoop, about: str) -> str | None:
-    words = loop.journal.troubles.get(about)
-    return words[0] if words else None
+    return loop.journal.troubles.get(about)
 
 
 def _gossip(loop: GatewayLoop, file: GatewayFile | None, members: Iterable[MemberStatus], now_s: float) -> GossipStatus:
