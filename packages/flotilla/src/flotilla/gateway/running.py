@@ -28,8 +28,24 @@ class RunningServer(msgspec.Struct, frozen=True, kw_only=True):
     """One server. ``admin`` are the bits of ``srv_admin_state``, ``operational`` is ``srv_op_state`` (0 stopped,
     1 starting, 2 running, 3 stopping), ``since_s`` how long it is so; ``backend_id`` and ``id`` are HAProxy's numbers.
     ``watched``: its checks are on; ``added``: by a command, since HAProxy was started. ``sessions`` and ``queue`` are
-    None where they were not asked for (`questions`).
-    """It gets nothing, and is not checked."""
+    None where they were not asked for (`questions`)."""
+
+    admin: int
+    operational: int
+    weight: int
+    address: str
+    port: int
+    backend_id: int = 0
+    id: int = 0
+    since_s: int = 0
+    watched: bool = True
+    added: bool = False
+    sessions: int | None = None
+    queue: int | None = None
+
+    @property
+    def in_maintenance(self) -> bool:
+        """It gets nothing, and is not checked."""
         return bool(self.admin & MAINT)
 
     @property
