@@ -49,6 +49,7 @@ def survives(stage: Stage, name: str) -> None:
         stage.wait_whole()
         running.go_on(2)
     wrong = fault.judge(running.result)
+    print(running.result.text())
     assert not wrong, f"{name}: {'; '.join(wrong)}\n{running.result.text()}\n{stage.told()}"
 
 
