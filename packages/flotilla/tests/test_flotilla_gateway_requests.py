@@ -110,7 +110,7 @@ def test_the_service_sees_the_path_by_which_its_request_was_routed(box: Box) -> 
     assert told(get(box.ip, "/x/%2E%2E/%61pi/v2/./%2f?q=%61"))["target"].startswith("/api/v2/%2F?")
 
 
-def test_what_fits_no_route_gets_a_page_that_says_so(gateway_image: str, box: Box) -> None:
+def test_what_is_no_request_gets_a_page_that_tells_nothing_of_the_gateway(box: Box) -> None:
     answer = raw(box.ip, b"BREW\r\n\r\n")
     assert status_of(answer) == 400
     assert b"HAProxy" not in answer
@@ -220,6 +220,15 @@ def test_a_copy_that_never_answers_costs_504_where_nothing_may_be_replayed(box: 
     answer = get(box.ip, "/once")
     assert status_of(answer) == 504
     assert b"HAProxy" not in answer
+
+
+def test_a_request_whose_client_went_away_is_not_tried_on_one_copy_after_another(box: Box) -> None:
+    box.copies("hang", *PLACES["replayed"])
+    with socket.create_connection((box.ip, 8080), 10) as link:
+        link.sendall(b"GET /all HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert len(eventually(lambda: box.seen())) == 1
+    eventually(lambda: not any(box_sessions(box, "replayed")), deadline_s=0.9)  # less than the time for an answer
+    assert box.seen() == []
 
 
 def test_an_upload_of_unknown_length_reaches_the_copy_while_it_goes_on(box: Box) -> None:
