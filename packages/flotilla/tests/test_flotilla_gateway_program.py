@@ -99,6 +99,20 @@ async def test_a_full_disk_does_not_stop_it_from_following_the_fleet(gateway: Re
     assert load.lost == []
 
 
+async def test_serf_that_is_silent_is_said_and_nobody_is_taken_out(gateway: RealGateway) -> None:
+    serf = "for each in /proc/[0-9]*; do grep -q ^serf $each/comm && kill -{} ${{each#/proc/}}; done; true"
+    async with under_load(gateway) as load:
+        assert gateway.inside("sh", "-c", serf.format("STOP")) == 0
+        await soon(lambda: any("Serf has been silent for" in one for one in gateway.status().warnings))
+        assert gateway.serving() == gateway.copies()
+        assert gateway.inside("sh", "-c", serf.format("CONT")) == 0
+        await soon(gateway.in_step)
+        assert gateway.inside("sh", "-c", serf.format("KILL")) == 0
+        await soon(lambda: gateway.in_step() and gateway.status().gossip.hosts_alive == 3)
+    assert load.lost == []
+
+
+@pytest.mark.faults
 async def test_serf_that_sees_nobody_is_said_and_nobody_is_taken_out(gateway: RealGateway) -> None:
     async with under_load(gateway) as load:
         for host in gateway.hosts.values():

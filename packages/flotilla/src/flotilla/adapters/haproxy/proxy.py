@@ -11,6 +11,7 @@ from flotilla.adapters.haproxy.sockets import ask
 from flotilla.adapters.haproxy.statistics import OTHER_STAT, SERVER_STAT, STAT, loads, old_workers, with_old_workers
 from flotilla.domain.load import Load, Statistics
 from flotilla.errors import ConfigurationRefused, ProxyError
+from flotilla.gateway.configuration import structure_of
 from flotilla.gateway.running import INFO, SERVERS, Running, parse_info, questions, running
 from flotilla.ports import Answer, Worker
 
@@ -39,9 +40,8 @@ class Haproxy:
             pid, started = int(info["Pid"]), float(info["Start_time_sec"])
         except (KeyError, ValueError) as error:
             raise ProxyError(f"HAProxy's answer to {INFO} lacks a field: {error}") from error
-        return Worker(
-            pid=pid, started_s=started, structure=info.get("description") or None, version=info.get("Version", "")
-        )
+        structure = structure_of(info.get("description", ""))
+        return Worker(pid=pid, started_s=started, structure=structure, version=info.get("Version", ""))
 
     async def running(self) -> Running:
         """See `flotilla.ports.Proxy`. One that drains is asked how many requests it has left."""
