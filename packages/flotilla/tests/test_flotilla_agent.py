@@ -198,8 +198,10 @@ async def test_a_stopped_agent_leaves_in_order_and_one_that_quits_does_not(
         docker("stop", "--time", "10", host.container)
         print(f"stopped after {time.monotonic() - began:.1f} s")
         assert (await member(serf, host)).status is Status.LEFT
-    state = json.loads(docker("inspect", host.container))[0]["State"]
-    assert (state["ExitCode"], state["OOMKilled"]) == (0, False)
+        state = json.loads(docker("inspect", host.container))[0]["State"]
+        assert (state["ExitCode"], state["OOMKilled"]) == (0, False)
+        docker("start", host.container)
+        await in_rotation(serf, host)
 
 
 async def test_a_stranger_without_the_key_does_not_get_in(ground: Bridge, gateway: str, tmp_path: Path) -> None:
