@@ -22,7 +22,7 @@ from flotilla_haproxy_model import ModelHaproxy
 from flotilla_members import FILE, MACHINE
 
 
-def rotating(*places: str, weight: int = 100, alive: bool = True) -> Configuration:
+def rotating(*places: str, weight: int = 10, alive: bool = True) -> Configuration:
     """The configuration with these copies of web."""
     servers = [
         Server(service="web", address=address, port=int(port), weight=weight, alive=alive)
@@ -68,7 +68,7 @@ def test_a_host_of_no_file_is_added_with_every_option_and_an_id_that_shows_it() 
     model = running_with(rotating())
     first, *others = commands(model, wanted)
     options = wanted.servers["web", STRANGER].options
-    assert first == f"add server web/{STRANGER} {STRANGER} {options} weight 100 id {FIRST_ADDED_ID}"
+    assert first == f"add server web/{STRANGER} {STRANGER} {options} weight 10 id {FIRST_ADDED_ID}"
     assert {"check", "slowstart", "observe", "maxconn", "hash-key", "downinter"} <= set(options.split())
     assert others[:3] == [
         f"enable health web/{STRANGER}",
@@ -106,9 +106,9 @@ def test_one_that_comes_back_while_it_drains_is_ready_at_once() -> None:
 
 def test_a_canary_is_a_change_of_weight() -> None:
     model = running_with(rotating(KNOWN))
-    assert commands(model, rotating(KNOWN, weight=10)) == [
-        f"set server web/{KNOWN} weight 10",
-        f"set server web.last-resort/{KNOWN} weight 10",
+    assert commands(model, rotating(KNOWN, weight=1)) == [
+        f"set server web/{KNOWN} weight 1",
+        f"set server web.last-resort/{KNOWN} weight 1",
     ]
 
 
@@ -117,7 +117,7 @@ def test_one_that_failed_stays_where_checks_watch_it_and_leaves_the_last_resort(
     wanted = rotating(KNOWN, STRANGER, alive=False)
     assert all(".last-resort/" in each for each in commands(model, wanted))
     commands(model, wanted)
-    assert model.taking() == {("web", KNOWN): 100, ("web", STRANGER): 100}
+    assert model.taking() == {("web", KNOWN): 10, ("web", STRANGER): 10}
 
 
 def test_everything_else_takes_a_reload() -> None:

@@ -47,7 +47,7 @@ PLACES = {each.name: [f"{host}:{each.first_port}" for host in HOSTS] for each in
 
 def rotating(hosts: tuple[str, ...] = HOSTS) -> Configuration:
     servers = [
-        Server(service=each.name, address=host, port=each.first_port, weight=100)
+        Server(service=each.name, address=host, port=each.first_port, weight=10)
         for each in FILE.services
         for host in hosts
     ]
