@@ -59,7 +59,7 @@ class Stand:
             store=store or self.store,
             machine=MACHINE,
             address=GATEWAY,
-            journal=Journal(lambda: self.now_s, self.said.append),
+            journal=Journal(lambda: self.now_s, lambda done: self.said.append(f"{done.what}: {done.why}")),
             clock=lambda: self.now_s,
         )
 

@@ -24,6 +24,7 @@ class ServedFile:
         self._unsaved = False
         self._saving = Backoff(1, 30)
         self.offer: GatewayFile | None = None
+        self.offer_hash = ""
         self.serving: GatewayFile | None = None
         self.hash: str | None = None
         try:
@@ -54,6 +55,7 @@ class ServedFile:
             return True
         self._journal.trouble(ABOUT, None)
         self.offer = None if offer == self.serving else offer
+        self.offer_hash = handed_hash(offer)
         return True
 
     def take(self) -> None:

@@ -64,9 +64,12 @@ class Installer:
         except StoreError as error:
             self._journal.trouble(self.files.about, str(error))
 
+    def may_check(self, key: str) -> bool:
+        """Whether the last failure of this ``key`` is long enough ago to try again."""
+        return key != self.offers.key or self.offers.backoff.allows(self._clock())
+
     async def check(self, text: str, key: str) -> bool:
-        """Whether HAProxy takes this configuration. False as well while the last failure of this ``key`` is too fresh
-        to try again."""
+        """Whether HAProxy takes this configuration. False as well where it `may_check` not."""
         async with self._lock:
             return await self._attempt(self.offers, text, key, install=False)
 

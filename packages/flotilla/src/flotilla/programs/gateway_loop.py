@@ -120,12 +120,14 @@ class GatewayLoop:
 
     async def _try(self, offer: GatewayFile) -> None:
         """Serves by another gateway file from now on, if HAProxy takes what it makes."""
+        if not self.installer.may_check(self.file.offer_hash):
+            return
         try:
             by_it = configuration(offer, rotation(self.members.known, offer), self._machine)
         except HandedFileError as error:
             self.journal.trouble(FILE, f"it is not taken: {error}")
             return
-        if await self.installer.check(by_it.text, by_it.structure):
+        if await self.installer.check(by_it.text, self.file.offer_hash):
             self.file.take()
 
     async def _follow(self, file: GatewayFile) -> None:

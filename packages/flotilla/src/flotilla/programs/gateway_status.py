@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from flotilla.domain.handed import GatewayFile, GatewayService, handed_hash
+from flotilla.domain.handed import GatewayFile, GatewayService
 from flotilla.domain.load import Load, Part, Statistics
 from flotilla.domain.member import Role, Status
 from flotilla.domain.status import (
@@ -51,7 +51,7 @@ def document(
         generation=file.generation if file else None,
         hash=loop.file.hash,
         offered_generation=offer.generation if offer else None,
-        offered_hash=handed_hash(offer) if offer else None,
+        offered_hash=loop.file.offer_hash if offer else None,
         file_problem=_trouble(loop, FILE),
         warnings=(),
         gossip=_gossip(loop, file, members, now_s),

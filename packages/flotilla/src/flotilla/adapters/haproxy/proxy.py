@@ -111,5 +111,7 @@ class Haproxy:
 
 
 def _tail(words: str) -> str:
-    text = words.strip()
+    """What HAProxy complains of, without its notices, and of that the end."""
+    lines = words.strip().splitlines()
+    text = "\n".join([line for line in lines if not line.startswith("[NOTICE]")] or lines).strip()
     return text if len(text) <= LONGEST_WORDS else "… " + text[-LONGEST_WORDS:]
