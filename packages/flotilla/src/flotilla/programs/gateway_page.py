@@ -58,13 +58,13 @@ def page(told: StatusDocument) -> bytes:
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width,initial-scale=1">
-<title>{warned}{_text(told.fleet)} · flotilla</title>
+<title>{warned}{_title(told)} · flotilla</title>
 <style>{STYLE}</style>
 <noscript><meta http-equiv="refresh" content="5"></noscript>
 </head>
 <body>
 <header>
-<h1>{_text(told.fleet)} at {_text(told.address)}</h1>
+<h1>{_title(told)}</h1>
 <span class="soft" id="file">{_file(told)}</span>
 <span class="fresh"><span id="fresh">{_clock(told.now_s)} UTC</span><button id="pause" type="button" \
 aria-pressed="false" hidden>Pause</button></span>
@@ -89,6 +89,18 @@ def _text(value: object) -> str:
     """A text that can neither be markup nor turn what stands beside it around."""
     shown = _HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", str(value))
     return html.escape(shown)
+
+
+def _title(told: StatusDocument) -> str:
+    fleet = f"{told.fleet} at " if told.generation is not None else "Gateway "
+    return _text(fleet + told.address)
+
+
+def _lasting(time_s: int) -> str:
+    for unit, name in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if time_s >= 2 * unit:
+            return f"{time_s // unit:,} {name}"
+    return f"{time_s:,} s"
 
 
 def _clock(time_s: float) -> str:
@@ -166,7 +178,7 @@ def _table(name: str, title: str, columns: Mapping[str, bool], rows: Iterable[st
     """A table that scrolls by itself where it is too wide; ``columns`` are numbers where True."""
     head = "".join(f'<th scope="col"{" class=n" if number else ""}>{it}</th>' for it, number in columns.items())
     return (
-        f'<div class="wide" id="{name}" role="region" aria-label="{title}" tabindex="0">'
+        f'<div class="wide" id="{name}" role="region" aria-label="{title}: table" tabindex="0">'
         f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
@@ -345,7 +357,7 @@ def _server_row(server: ServerStatus) -> str:
         _n(DASH if server.wanted is None else server.wanted),
         _n(f"{load.sessions:,}" if load else DASH),
         _n(f"{load.queue:,}" if load else DASH),
-        _n(f"{load.since_s:,} s" if load else DASH),
+        _n(_lasting(load.since_s) if load else DASH),
     )
 
 

@@ -94,7 +94,7 @@ class Haproxy:
         text = await ask(self._master, "reload", deadline_s=LONG_ANSWER_S)
         first, _, words = text.partition("\n")
         if first.strip() != "Success=1":
-            raise ProxyError(f"HAProxy did not take the new configuration: {_tail(words.removeprefix('--') or text)}")
+            raise ConfigurationRefused(f"it does not start with it: {_tail(words.removeprefix('--') or text)}")
 
     async def statistics(self, *, servers: bool = True) -> Statistics:
         """See `flotilla.ports.Proxy`."""
