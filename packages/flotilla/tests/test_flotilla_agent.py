@@ -18,7 +18,7 @@ from flotilla.domain.member import Member, Status
 from flotilla.domain.report import HostReport, State
 from flotilla.domain.tags import decode_tags
 from flotilla.errors import BrokenTags, GossipError
-from flotilla_bridge import TOKEN, Bridge, Host, bridge, docker, hand_out, until
+from flotilla_bridge import KEY, TOKEN, Bridge, Host, bridge, docker, hand_out, until
 
 SERVICES = ("shop", "blog", "till")
 STRANGERS_KEY = base64.b64encode(b"s" * 32).decode()
@@ -183,6 +183,32 @@ async def test_serf_that_is_killed_comes_back(ground: Bridge, gateway: str, tmp_
     assert "serf ended after" in host.log()
 
 
+@pytest.mark.faults
+async def test_serf_that_hangs_is_killed_and_comes_back(ground: Bridge, gateway: str, tmp_path: Path) -> None:
+    host = ground.agent(tmp_path / "etc", a_file(gateway))
+    async with onlooker(gateway) as serf:
+        await in_rotation(serf, host)
+        host.python(KILL_SERF.replace(", 9)", ", 19)"))
+        await until(lambda: trouble_is(host, "Serf's RPC did not answer 'members-filtered' within 3 s"))
+        host.mode(8000, "gone")
+        await until(says(serf, host, shop=0b10), within_s=90)
+        await until(lambda: no_troubles(host))
+    assert "serf hangs" in host.log()
+
+
+@pytest.mark.faults
+async def test_an_agent_without_a_keyring_says_so_and_goes_on_when_there_is_one(
+    ground: Bridge, gateway: str, tmp_path: Path
+) -> None:
+    host = ground.agent(tmp_path / "etc", a_file(gateway), key="?")
+    await until(lambda: said(host, "Failed to decode key from keyring"))
+    await until(lambda: trouble_is(host, "it does not answer; what it said last is in the log"))
+    host.python(f"open('/var/lib/flotilla/gossip/keyring.json', 'w').write('[\"{KEY}\"]')")
+    async with onlooker(gateway) as serf:
+        await in_rotation(serf, host)
+    await until(lambda: no_troubles(host))
+
+
 async def test_a_stopped_agent_leaves_in_order_and_one_that_quits_does_not(
     ground: Bridge, gateway: str, tmp_path: Path
 ) -> None:
@@ -190,6 +216,7 @@ async def test_a_stopped_agent_leaves_in_order_and_one_that_quits_does_not(
     async with onlooker(gateway) as serf:
         await in_rotation(serf, host)
         docker("kill", "--signal", "QUIT", host.container)
+        docker("wait", host.container)
         await watched(serf, host, 1.0)
         docker("start", host.container)
         await until(lambda: reported(serf, host))

@@ -188,6 +188,18 @@ def test_another_structure_takes_a_reload_and_then_nothing(box: Box) -> None:
     assert change(box.running(), wanted) == Nothing()
 
 
+def test_what_fits_no_route_gets_404_with_a_page(box: Box) -> None:
+    services = (msgspec.structs.replace(FILE.services[0], path="/web"),)
+    box.write(rotating(*FIXED, file=msgspec.structs.replace(FILE, services=services)))
+    box.reload()
+    answer = get(box.ip, "/")
+    assert status_of(answer) == 404
+    assert b"There is nothing at this address" in answer
+    assert b"x-request-id" in answer
+    assert b"HAProxy" not in answer
+    assert status_of(get(box.ip, "/web/x")) == 200
+
+
 def test_a_canary_gets_a_small_share(box: Box) -> None:
     services = tuple(msgspec.structs.replace(each, balance="roundrobin") for each in FILE.services)
     file = msgspec.structs.replace(FILE, services=services)

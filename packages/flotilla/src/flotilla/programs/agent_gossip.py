@@ -128,6 +128,7 @@ class Voice:
             own = next((member for member in self.seen if member.name == self.name), None)
             if own is not None and dict(own.tags) == self.tags(file):
                 self._troubles.set(TAGS, None)
+                self._troubles.set(ASKING, None)
             elif own is not None:
                 self._wanted.set()
             await self._join(gossip, file)
