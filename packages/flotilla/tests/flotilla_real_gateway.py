@@ -23,10 +23,11 @@ from flotilla.domain.tags import common_tags, encode_tags
 from flotilla_bridge import KEY, LABEL, START, TOKEN, Bridge, bridge, docker
 
 COPIES = """
-import http.server, threading, os
+import http.server, threading, time
 class Answers(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def do_GET(self):
+        if self.path == "/slow": time.sleep(4)
         body = b"%d" % self.server.server_address[1]
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))

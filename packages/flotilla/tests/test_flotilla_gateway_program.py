@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 
@@ -38,17 +39,32 @@ async def test_changes_of_members_lose_no_request(gateway: RealGateway) -> None:
     assert any("it drains; by " in one.why for one in told.done)
 
 
+async def test_a_copy_is_not_drained_while_an_old_worker_has_a_request_for_it(gateway: RealGateway) -> None:
+    slow = asyncio.create_task(asyncio.to_thread(gateway.get, "/slow", 80))
+    await soon(lambda: [one for one in gateway.status().servers if one.load and one.load.sessions])
+    busy = next(one for one in gateway.status().servers if one.load and one.load.sessions)
+    gateway.hand(gateway.file(generation=2, timeout_s=15))
+    await soon(lambda: gateway.status().proxy.old_workers and gateway.status().generation == 2)
+    await gateway.hosts[busy.address].say(State.DRAIN)
+    await soon(lambda: busy.name not in gateway.serving())
+    assert [one.drained for one in gateway.status().servers if one.name == busy.name] == [False]
+    assert (await slow)[0] == 200
+    await soon(lambda: all(one.drained for one in gateway.status().servers if one.address == busy.address))
+    await gateway.hosts[busy.address].say()
+    await soon(lambda: gateway.serving() == gateway.copies())
+
+
 async def test_a_refused_configuration_is_said_and_the_one_before_goes_on(gateway: RealGateway) -> None:
     async with under_load(gateway) as load:
-        gateway.hand(gateway.file(generation=2, certificates=("missing.pem",)))
+        gateway.hand(gateway.file(generation=3, certificates=("missing.pem",)))
         await soon(lambda: gateway.status().refusal)
         told = gateway.status()
         assert "missing.pem" in told.refusal.words
-        assert (told.generation, told.offered_generation) == (1, 2)
+        assert (told.generation, told.offered_generation) == (2, 3)
         assert "missing.pem" in gateway.get("/status")[1].decode()
         assert b"flotilla_refused 1" in gateway.get("/metrics")[1]
-        gateway.hand(gateway.file(generation=3, timeout_s=20))
-        await soon(lambda: gateway.status().generation == 3 and gateway.in_step())
+        gateway.hand(gateway.file(generation=4, timeout_s=20))
+        await soon(lambda: gateway.status().generation == 4 and gateway.in_step())
     assert load.lost == []
 
 
@@ -61,8 +77,8 @@ async def test_a_broken_gateway_file_is_said_and_changes_nothing(gateway: RealGa
     await gateway.hosts[gateway.named[1]].say(ready=0b01)
     await soon(lambda: f"{gateway.named[1]}:8001" not in gateway.serving())
     await gateway.hosts[gateway.named[1]].say()
-    gateway.hand(gateway.file(generation=4))
-    await soon(lambda: gateway.status().generation == 4 and gateway.in_step())
+    gateway.hand(gateway.file(generation=5))
+    await soon(lambda: gateway.status().generation == 5 and gateway.in_step())
 
 
 async def test_a_killed_worker_comes_back_with_what_it_should_run(gateway: RealGateway) -> None:
@@ -99,6 +115,20 @@ async def test_a_full_disk_does_not_stop_it_from_following_the_fleet(gateway: Re
     assert load.lost == []
 
 
+async def test_serf_that_is_silent_is_said_and_nobody_is_taken_out(gateway: RealGateway) -> None:
+    serf = "for each in /proc/[0-9]*; do grep -q ^serf $each/comm && kill -{} ${{each#/proc/}}; done; true"
+    async with under_load(gateway) as load:
+        assert gateway.inside("sh", "-c", serf.format("STOP")) == 0
+        await soon(lambda: any("Serf has been silent for" in one for one in gateway.status().warnings))
+        assert gateway.serving() == gateway.copies()
+        assert gateway.inside("sh", "-c", serf.format("CONT")) == 0
+        await soon(gateway.in_step)
+        assert gateway.inside("sh", "-c", serf.format("KILL")) == 0
+        await soon(lambda: gateway.in_step() and gateway.status().gossip.hosts_alive == 3)
+    assert load.lost == []
+
+
+@pytest.mark.faults
 async def test_serf_that_sees_nobody_is_said_and_nobody_is_taken_out(gateway: RealGateway) -> None:
     async with under_load(gateway) as load:
         for host in gateway.hosts.values():

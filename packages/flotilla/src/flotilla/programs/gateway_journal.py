@@ -23,9 +23,9 @@ class _Trouble(msgspec.Struct, frozen=True):
 
 
 class Journal:
-    """``clock`` tells unix seconds, ``log`` takes a line."""
+    """``clock`` tells unix seconds, ``log`` is told of each thing as it is done."""
 
-    def __init__(self, clock: Callable[[], float], log: Callable[[str], None]) -> None:
+    def __init__(self, clock: Callable[[], float], log: Callable[[Done], None]) -> None:
         self._clock = clock
         self._log = log
         self._done: deque[Done] = deque(maxlen=KEPT)
@@ -34,8 +34,9 @@ class Journal:
 
     def did(self, kind: str, what: str, why: str = "") -> None:
         """Something was done."""
-        self._done.appendleft(Done(at_s=self._clock(), kind=kind, what=what[:LONGEST], why=why[:LONGEST]))
-        self._log(f"{what}: {why}" if why else what)
+        done = Done(at_s=self._clock(), kind=kind, what=what[:LONGEST], why=why[:LONGEST])
+        self._done.appendleft(done)
+        self._log(done)
 
     def trouble(self, about: str, words: str | None, patience_s: float = 0.0) -> None:
         """What is wrong with something now, None where all is well. It is said once it lasts longer than
