@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import dataclasses
 import ipaddress
 import itertools
 import json
@@ -14,9 +15,11 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import flotilla_copies
 from flotilla.adapters.serf import SerfRpc, SerfSettings
 from flotilla.adapters.serf.settings import configuration
 from flotilla.domain.handed import HOST_FILE, HostFile, encode_handed
+from flotilla.domain.member import Role, member_name
 from flotilla.errors import GossipError
 
 KEY = base64.b64encode(bytes(range(32))).decode()
@@ -32,12 +35,12 @@ exec serf agent -config-file=/tmp/serf.json
 """
 
 
-def docker(*argv: str, check: bool = True, text: str | None = None) -> str:
-    """Runs `docker`; what it printed."""
+def docker(*argv: str, check: bool = True, text: str | None = None, both: bool = False) -> str:
+    """Runs `docker`; what it printed, on both outputs where that is wanted."""
     done = subprocess.run(["docker", *argv], capture_output=True, text=True, check=False, input=text)
     if check and done.returncode:
         raise AssertionError(f"docker {' '.join(argv)}: {done.stderr}")
-    return done.stdout + (done.stderr if argv[0] == "logs" else "")
+    return done.stdout + (done.stderr if both or argv[0] == "logs" else "")
 
 
 async def until(ask: Callable[[], Awaitable[object]], within_s: float = 20.0) -> Any:
@@ -54,6 +57,37 @@ async def until(ask: Callable[[], Awaitable[object]], within_s: float = 20.0) ->
                 await asyncio.sleep(0.02)
     except TimeoutError:
         raise AssertionError(f"not within {within_s:g} s; last: {said}") from None
+
+
+@dataclasses.dataclass(frozen=True)
+class Host:
+    """One host: its address, the folder that its agent is handed files in, and the agent's container."""
+
+    address: str
+    folder: Path
+    container: str
+
+    @property
+    def name(self) -> str:
+        """Its name in the gossip."""
+        return member_name(Role.HOST, self.address)
+
+    def mode(self, port: int, mode: str) -> None:
+        """From now on the copy on this port does as `flotilla_copies` says."""
+        docker("exec", self.container.replace("-agent-", "-host-"), "sh", "-c", f"echo {mode} > /tmp/{port}")
+
+    def python(self, code: str) -> str:
+        """Runs Python in the agent's container."""
+        return docker("exec", self.container, "python3", "-c", code)
+
+    def status(self) -> Any:
+        """What the agent tells people; None where it has told nothing yet."""
+        said = docker("exec", self.container, "python3", "-m", "flotilla.programs.agent", "--status", check=False)
+        return json.loads(said) if said else None
+
+    def log(self) -> str:
+        """What the agent has logged."""
+        return docker("logs", self.container)
 
 
 class Bridge:
@@ -87,10 +121,11 @@ class Bridge:
         self.run(name, address, *environment, "--entrypoint", "sh", self.image, "-c", START)
         return SerfRpc(address, 7373, TOKEN)
 
-    def agent(self, address: str, folder: Path, file: HostFile | None, key: str = KEY) -> str:
-        """A whole agent, run as on a host; its container's name. ``folder`` gets the host's file."""
-        container = f"agent-{address}"
-        volume = f"{self.name}-{container}"
+    def agent(self, folder: Path, file: HostFile | None = None, address: str = "", key: str = KEY) -> Host:
+        """A host with its agent, run as on a real one, and with copies on its ports. ``folder`` gets its file."""
+        address = address or self.address()
+        host = Host(address, folder, self.container(f"agent-{address}"))
+        volume = f"{self.name}-{address}"
         folder.mkdir(mode=0o755, parents=True, exist_ok=True)
         if file is not None:
             hand_out(folder, file)
@@ -99,11 +134,15 @@ class Bridge:
         write = "cat > /g/keyring.json && chown -R 7946:7946 /g && chmod 700 /g && chmod 600 /g/keyring.json"
         prepare = ["run", "--rm", "-i", "--label", LABEL, "--user", "0", "-v", f"{volume}:/g", "--entrypoint", "sh"]
         docker(*prepare, self.image, "-c", write, text=json.dumps([key]))
+        copies = Path(flotilla_copies.__file__).read_text()
+        self.run(f"host-{address}", address, "--entrypoint", "python3", self.image, "-c", copies)
         flags = ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--memory", "128m"]
         flags += ["--tmpfs", "/run/flotilla:uid=7946,gid=7946,mode=0700", "--restart", "always"]
         mounts = ["-v", f"{folder}:/etc/flotilla:ro", "-v", f"{volume}:/var/lib/flotilla/gossip"]
-        self.run(container, address, *flags, *mounts, self.image, "--address", address)
-        return self.container(container)
+        place = ["--network", f"container:{self.container(f'host-{address}')}", "--name", host.container]
+        self._containers.append(host.container)
+        docker("run", "-d", *place, "--label", LABEL, *flags, *mounts, self.image, "--address", address)
+        return host
 
     def run(self, name: str, address: str, *argv: str) -> None:
         """A container of the bridge at an address."""
@@ -116,10 +155,19 @@ class Bridge:
         """The container's whole name."""
         return f"{self.name}-{name}"
 
+    def clear(self, keep: int = 0) -> None:
+        """Removes all containers but the first ones."""
+        gone, self._containers = self._containers[keep:], self._containers[:keep]
+        removing = [
+            subprocess.Popen(["docker", "rm", "-f", "-v", each], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            for each in reversed(gone)
+        ]
+        for each in removing:
+            each.wait()
+
     def close(self) -> None:
         """Removes what was made."""
-        if self._containers:
-            docker("rm", "-f", "-v", *self._containers, check=False)
+        self.clear()
         for volume in self._volumes:
             docker("volume", "rm", "-f", volume, check=False)
         docker("network", "rm", self.name, check=False)

@@ -126,7 +126,10 @@ class Voice:
         try:
             self.seen = tuple(await gossip.members([self.name, *gateways]))
             own = next((member for member in self.seen if member.name == self.name), None)
-            if own is not None and dict(own.tags) != self.tags(file):
+            if own is not None and dict(own.tags) == self.tags(file):
+                self._troubles.set(TAGS, None)
+                self._troubles.set(ASKING, None)
+            elif own is not None:
                 self._wanted.set()
             await self._join(gossip, file)
         except GossipError as error:

@@ -27,6 +27,7 @@ from flotilla.programs.agent_troubles import Troubles
 
 GATHER_S = 0.02
 KEEP_S = 1.0
+SERF_S = 3.0
 TELL_S = 1.0
 RECALLED_S = 120.0
 
@@ -58,10 +59,10 @@ class Agent:
             await self._copies.first_look()
             serf = self._serf = self._start(self._file.file or file)
             tasks.create_task(serf.run())
+            tasks.create_task(self._keep(serf))
             await serf.answers()
             tasks.create_task(self._publish(tasks, serf))
             tasks.create_task(self._voice.follow_tags(serf.rpc, self._held))
-            tasks.create_task(self._keep(serf))
 
     async def end(self, leave: bool) -> None:
         """Ends Serf: in order, or at once."""
@@ -108,7 +109,13 @@ class Agent:
 
     async def _keep(self, serf: SerfProcess) -> NoReturn:
         while True:
-            await serf.answers()
+            try:
+                async with asyncio.timeout(SERF_S):
+                    await serf.answers()
+            except TimeoutError:
+                self._troubles.set("serf", "it does not answer; what it said last is in the log")
+                continue
+            self._troubles.set("serf", None)
             await self._voice.keep(serf.rpc, self._held())
             await asyncio.sleep(KEEP_S)
 

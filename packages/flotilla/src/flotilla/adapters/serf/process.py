@@ -1,8 +1,8 @@
 """`SerfProcess`: Serf's agent as a child of this program, for as long as the program lives.
 
-It writes Serf's configuration, starts ``serf agent``, starts it again when it ends (after 0.1 s, doubling to 5 s), and
-ends it: in order, so that the others see ``left``, or at once. What Serf logs goes on, line by line. A snapshot or a
-configuration that Serf dies of at once is put aside or told of; it never decides what is in the tags.
+It writes Serf's configuration, starts ``serf agent``, starts it again when it ends (after 0.1 s, doubling to 5 s),
+kills it when it hangs for half a minute, and ends it: in order, so that the others see ``left``, or at once. What Serf
+logs goes on, line by line. A snapshot that Serf cannot start with is put aside.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from flotilla.errors import GossipError
 LEAVE_S = 3.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S, _LONG_ENOUGH_S = 0.1, 5.0, 10.0
 _HOPELESS = 3
+_SOON_S, _LOOK_S, _MISSED = 0.05, 5.0, 4
 _STRAYS_S = 10.0
 
 Log = Callable[[str], None]
@@ -109,7 +110,7 @@ class SerfProcess:
         except OSError as error:
             raise GossipError(f"{self._binary} cannot be started: {error}") from error
         child = self._child
-        asking = asyncio.create_task(self._wait_for_rpc())
+        looking = asyncio.create_task(self._look_after(child))
         try:
             await self._pass_on(child)
             await child.wait()
@@ -119,20 +120,31 @@ class SerfProcess:
                 child.kill()
             raise
         finally:
-            asking.cancel()
+            looking.cancel()
             self._answers.clear()
             self.rpc.close()
         return answered
 
-    async def _wait_for_rpc(self) -> None:
-        while True:
-            try:
-                await self.rpc.stats()
-            except GossipError:
-                await asyncio.sleep(0.05)
-            else:
+    async def _look_after(self, child: asyncio.subprocess.Process) -> None:
+        """Until the RPC answers; then until it has not answered for long, and the child hangs: it is killed."""
+        missed = 0
+        while missed < _MISSED or not self._answers.is_set():
+            if await self._rpc_answers():
                 self._answers.set()
-                return
+                missed = 0
+            else:
+                missed += 1
+            await asyncio.sleep(_LOOK_S if self._answers.is_set() else _SOON_S)
+        self._log(f"[ERR] flotilla: serf hangs: its RPC missed {missed} looks; it is killed")
+        with contextlib.suppress(ProcessLookupError):
+            child.kill()
+
+    async def _rpc_answers(self) -> bool:
+        try:
+            await self.rpc.stats()
+        except GossipError:
+            return False
+        return True
 
     async def _pass_on(self, child: asyncio.subprocess.Process) -> None:
         assert child.stdout is not None
