@@ -8,10 +8,11 @@ from flotilla.domain.handed import GatewayService, Retry
 from flotilla.errors import HandedFileError
 from flotilla.gateway import pages, words
 from flotilla.gateway.machine import buffer_bytes_of
-from flotilla.gateway.servers import LAST_RESORT, checked_options, unchecked_options
+from flotilla.gateway.servers import ERROR_LIMIT, LAST_RESORT, checked_options, unchecked_options
 
 SAFE_METHODS = "GET HEAD OPTIONS"
 
+MOST_ROUND_ROBIN = 3_500
 _REPLAYED = "conn-failure empty-response junk-response response-timeout"
 _BODY_TIME = "10s"
 
@@ -23,7 +24,7 @@ def backend(service: GatewayService, servers: int) -> list[str]:
     host = words.host(service.host, f"{service.name}: host") if service.host else "localhost"
     return [
         f"backend {service.name}",
-        *(f"    {line}" for line in _common(service)),
+        *(f"    {line}" for line in (*_balance(service, servers), *_common(service))),
         "    option httpchk",
         f"    http-check send meth GET uri {words.path(service.health_path, f'{service.name}: health_path')}"
         f" ver HTTP/1.1 hdr Host {host} hdr User-Agent flotilla",
@@ -37,21 +38,34 @@ def last_resort(service: GatewayService) -> list[str]:
     end of the service."""
     return [
         f"backend {service.name}{LAST_RESORT}",
+        "    balance leastconn",
         *(f"    {line}" for line in _common(service)),
         f"    default-server {unchecked_options(service)}",
     ]
 
 
 def _common(service: GatewayService) -> Iterable[str]:
-    yield from _balance(service)
     yield f"timeout server {words.milliseconds(service.timeout_s)}"
+    yield f"retries {retries(service)}"
     yield from _body(service)
     yield from _retry(service)
 
 
-def _balance(service: GatewayService) -> Iterable[str]:
+def retries(service: GatewayService) -> int:
+    """How often one request is tried again. A copy that refuses connections has none, which is what leastconn looks
+    for, and consistent hashing goes to and fro between two such: until ten errors take each of them out, they draw
+    whatever comes, and cost a request less than a millisecond a try. So ten for each copy that a host may lose at once,
+    and at least for four. Tries that take time do not come to so many: `option abortonclose` ends them when the client
+    has gone."""
+    return min(max(40, ERROR_LIMIT * service.copies), 120)
+
+
+def _balance(service: GatewayService, servers: int) -> Iterable[str]:
+    """Round robin is for at most 4,095 servers (configuration manual, ``balance``); leastconn takes turns as well."""
     kind, _, header = service.balance.partition(":")
-    if service.balance in ("leastconn", "roundrobin"):
+    if service.balance == "roundrobin" and servers > MOST_ROUND_ROBIN:
+        yield "balance leastconn"
+    elif service.balance in ("leastconn", "roundrobin"):
         yield f"balance {service.balance}"
     elif kind == "header" and header:
         yield f"balance hdr({words.header(header, f'{service.name}: balance')})"

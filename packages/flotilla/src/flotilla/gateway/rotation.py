@@ -12,8 +12,13 @@ from flotilla.domain.report import State
 from flotilla.gateway.admission import is_admitted
 from flotilla.gateway.known import GONE, Known
 
-FULL_WEIGHT = 100
-CANARY_WEIGHT = 10
+FULL_WEIGHT = 10
+CANARY_WEIGHT = 1
+"""Small numbers on purpose: consistent hashing keeps 16 nodes of a tree for each unit of each server's weight, so that
+with 100 instead of 10 a reload of 12,000 servers took 71 s instead of 3 (measured).
+
+HAProxy's leastconn counts a weight only among servers with requests in flight: one that has none gets the next one,
+whatever its weight. A canary's share is small with ``roundrobin`` and ``header``, and under load with ``leastconn``."""
 
 _WEIGHTS = {State.READY: FULL_WEIGHT, State.CANARY: CANARY_WEIGHT}
 
