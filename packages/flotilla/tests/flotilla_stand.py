@@ -17,7 +17,7 @@ from flotilla.programs.gateway_loop import GatewayLoop
 
 GATEWAY = "10.0.0.10"
 HOSTS = ("10.0.0.21", "10.0.0.22", "10.0.0.23")
-MACHINE = Machine(open_files=100_000, memory=8 << 30, cpus=2)
+MACHINE = Machine(open_files=20_000, memory=8 << 30, cpus=2)
 
 
 def service(name: str = "shop", **more: object) -> GatewayService:
@@ -59,7 +59,7 @@ class Stand:
             store=store or self.store,
             machine=MACHINE,
             address=GATEWAY,
-            journal=Journal(lambda: self.now_s, self.said.append),
+            journal=Journal(lambda: self.now_s, lambda done: self.said.append(f"{done.what}: {done.why}")),
             clock=lambda: self.now_s,
         )
 

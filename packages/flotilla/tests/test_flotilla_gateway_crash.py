@@ -130,7 +130,7 @@ async def walk(events: list[tuple[tuple[Any, ...], int, bool, int]]) -> None:
     assert stand.store.installed() == text
     assert stand.serving() == serving
     assert (await stand.proxy.worker()).structure == loop.wanted.structure
-    assert loop.converged
+    assert loop.haproxy.converged
     assert not loop.journal.troubles
     before = len(stand.proxy.commands), stand.proxy.reloads, len(stand.store.writes)
     await stand.rounds(stand.loop(), 6)

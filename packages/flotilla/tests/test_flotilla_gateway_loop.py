@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import pytest
 from flotilla.domain.member import Role, member_name
 from flotilla.domain.report import State
 from flotilla.domain.tags import common_tags
@@ -64,7 +67,7 @@ async def test_a_full_disk_does_not_stop_the_gateway_from_following_the_fleet() 
     await stand.host(HOSTS[0], state=State.DRAIN)
     await stand.rounds(loop)
     assert stand.serving() == {one for one in BOTH if not one.startswith(HOSTS[0])}
-    assert "No space left on device" in loop.journal.troubles["the configuration file"][0]
+    assert "No space left on device" in loop.journal.troubles["the configuration file"]
     stand.store.full = False
     stand.now_s += 60
     await stand.rounds(loop)
@@ -90,7 +93,7 @@ async def test_a_gateway_without_memory_does_not_empty_what_haproxy_serves() -> 
     loop = stand.loop(gossip=lonely.gossip)
     await stand.rounds(loop, 100)
     assert stand.serving() == BOTH
-    assert "no host is known yet" in loop.journal.troubles["the rotation"][0]
+    assert "no host is known yet" in loop.journal.troubles["the rotation"]
 
 
 async def test_a_gateway_with_memory_serves_by_it_though_serf_tells_of_nobody() -> None:
@@ -98,7 +101,7 @@ async def test_a_gateway_with_memory_serves_by_it_though_serf_tells_of_nobody() 
     loop = stand.loop(gossip=Stand().gossip)
     await stand.rounds(loop, 100)
     assert stand.serving() == BOTH
-    assert loop.converged
+    assert loop.haproxy.converged
 
 
 async def test_hosts_that_all_left_in_order_are_all_gone() -> None:
@@ -156,7 +159,7 @@ async def test_a_broken_gateway_file_changes_nothing_and_is_said_once() -> None:
         stand.hand(broken)
         await stand.rounds(loop, 20)
         assert stand.serving() == BOTH
-        assert "not a GatewayFile" in loop.journal.troubles["gateway.json"][0]
+        assert "not a GatewayFile" in loop.journal.troubles["gateway.json"]
     restarted = stand.loop()
     await stand.host(HOSTS[0], ready=0b10)
     await stand.rounds(restarted)
@@ -173,7 +176,7 @@ async def test_values_that_haproxy_cannot_be_given_are_refused_without_asking_it
     checks = stand.proxy.checks
     stand.hand(gateway_file(service(balance="header:bad name"), generation=2))
     await stand.rounds(loop)
-    assert "balance" in loop.journal.troubles["gateway.json"][0]
+    assert "balance" in loop.journal.troubles["gateway.json"]
     assert stand.proxy.checks == checks
     assert loop.file.serving.generation == 1
 
@@ -183,7 +186,7 @@ async def test_without_a_gateway_file_it_waits_and_says_so() -> None:
     stand.store.handed = None
     loop = stand.loop()
     await stand.rounds(loop)
-    assert "waiting for a deploy" in loop.journal.troubles["gateway.json"][0]
+    assert "waiting for a deploy" in loop.journal.troubles["gateway.json"]
     assert stand.store.installed() is None
     stand.hand(gateway_file())
     await stand.rounds(loop)
@@ -199,6 +202,53 @@ async def test_haproxy_that_starts_anew_from_an_old_file_is_brought_up_to_date()
     assert stand.serving() == BOTH
     await stand.rounds(loop, 2)
     assert stand.serving() == {one for one in BOTH if not one.startswith(HOSTS[0])}
+
+
+async def test_a_file_that_haproxy_reads_and_does_not_start_with_is_taken_back() -> None:
+    stand, loop = await started()
+    installed = stand.store.installed()
+    stand.proxy.does_not_start = lambda text: "cannot bind" if "timeout server 7000ms" in text else None
+    stand.hand(gateway_file(service(timeout_s=7), generation=2))
+    await stand.rounds(loop, 40)
+    assert loop.file.serving.generation == 1
+    assert stand.store.installed() == installed
+    assert "cannot bind" in loop.installer.offers.refused.words
+    assert 2 < loop.installer.offers.refused.times < 10
+    stand.proxy.does_not_start = lambda text: None
+    stand.now_s += 100
+    await stand.rounds(loop)
+    assert loop.file.serving.generation == 2
+    assert loop.installer.offers.refused is None
+    assert not loop.journal.troubles
+
+
+async def test_commands_that_do_not_help_are_followed_by_a_reload() -> None:
+    stand, loop = await started()
+    stand.proxy.deaf = True
+    await stand.host(HOSTS[0], ready=0b01)
+    await stand.rounds(loop, 19)
+    assert stand.proxy.reloads == 0
+    assert "time and again" in loop.journal.troubles["HAProxy's runtime API"]
+    await stand.rounds(loop, 5)
+    assert stand.proxy.reloads == 1
+    assert stand.serving() == BOTH - {f"{HOSTS[0]}:8001"}
+    assert not loop.journal.troubles
+
+
+async def test_a_hint_is_followed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flotilla.programs.gateway_loop.PERIOD_S", 60)
+    stand, loop = await started()
+    running = asyncio.create_task(loop.run())
+    async with asyncio.timeout(5):
+        while not loop.journal.counts["hints"]:
+            await stand.gossip.query("anything", b"")
+            await asyncio.sleep(0.01)
+        await stand.gossip.query("flotilla-report", await stand.tell(HOSTS[1], state=State.DRAIN))
+        left = {one for one in BOTH if not one.startswith(HOSTS[1])}
+        while stand.serving() != left:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    running.cancel()
+    await asyncio.wait([running])
 
 
 async def test_servers_that_were_down_are_held_down_after_a_reload() -> None:

@@ -79,7 +79,7 @@ class Proxy(Protocol):
 
     async def reload(self) -> None:
         """Starts a worker with the installed file, which takes over from the one before without losing a request.
-        Raises `ProxyError` with HAProxy's words where it does not start; the one before then goes on."""
+        Raises `ConfigurationRefused` with HAProxy's words where it does not start; the one before then goes on."""
 
     async def statistics(self, *, servers: bool = True) -> Statistics:
         """What HAProxy counts. Of servers only where asked for: of thousands it takes a while, and workers that are

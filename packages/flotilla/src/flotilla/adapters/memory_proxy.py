@@ -86,11 +86,14 @@ class MemoryStore:
 
 class MemoryProxy:
     """HAProxy without sockets; `ports.Proxy`. It runs the store's configuration from `start` on. ``refuses`` says of a
-    configuration what is wrong with it, None where nothing is."""
+    configuration what is wrong with it, None where nothing is; ``does_not_start`` likewise, where that shows only when
+    a worker starts. While ``deaf`` it refuses every command."""
 
     def __init__(self, store: MemoryStore, refuses: Callable[[str], str | None] = lambda text: None) -> None:
         self._store = store
         self.refuses = refuses
+        self.deaf = False
+        self.does_not_start: Callable[[str], str | None] = lambda text: None
         self.servers: dict[ServerKey, RunningServer] = {}
         self.in_flight: dict[ServerKey, int] = {}
         self.commands: list[str] = []
@@ -149,8 +152,8 @@ class MemoryProxy:
         """See `flotilla.ports.Proxy`."""
         self._there()
         text = self._store.installed() or ""
-        if words := self.refuses(text):
-            raise ProxyError(f"HAProxy did not take the new configuration: {words}")
+        if words := self.refuses(text) or self.does_not_start(text):
+            raise ConfigurationRefused(f"it does not start with it: {words}")
         self.reloads += 1
         self._load(text)
 
@@ -204,6 +207,8 @@ class MemoryProxy:
 
     def _ran(self, command: str) -> Answer:
         self.commands.append(command)
+        if self.deaf:
+            return Answer(text="Permission denied", failed=True)
         match command.split(" "):
             case ["add", "server", name, place, *options]:
                 return self._add(name, place, " ".join(options))

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from flotilla.adapters import log
 from flotilla.adapters.gateway_folder import GatewayFolder
 from flotilla.adapters.haproxy import Haproxy
 from flotilla.adapters.serf import SerfProcess, SerfSettings
@@ -34,12 +35,12 @@ SERF_AGAIN_S = 5.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs until SIGTERM, then leaves the gossip in order, or until SIGINT, then without. Says 0, or 1 and why."""
+    """Runs until a signal: SIGTERM and SIGINT leave the gossip in order, SIGQUIT does not. The exit status."""
     given = _parser().parse_args(arguments)
     try:
         asyncio.run(_run(given))
     except FlotillaError as error:
-        _log(f"the gateway ends: {error}")
+        log.say("crash", words=error)
         return 1
     return 0
 
@@ -63,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--sockets", type=Path, default=Path("/run/flotilla-haproxy"), help="HAProxy's and the pages'")
     parser.add_argument("--run", type=Path, default=Path("/run/flotilla"), help="for Serf's configuration")
     parser.add_argument("--gossip", type=Path, default=Path("/var/lib/flotilla/gossip"), help="keys and snapshot")
+    parser.add_argument("--check", default="haproxy-check", help="the program that checks configurations")
     return parser
 
 
@@ -70,18 +72,19 @@ def _address(text: str) -> str:
     return str(ipaddress.ip_address(text))
 
 
-def _log(line: str) -> None:
-    sys.stderr.write(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {line}\n")
-    sys.stderr.flush()
+def _log_of_serf(line: str) -> None:
+    """Serf's warnings and errors, but for those of joining: who is missing the gateway tells itself."""
+    if ("[WARN]" in line or "[ERR]" in line) and "oin" not in line:
+        log.say("serf", line=line)
 
 
 async def _run(given: argparse.Namespace) -> None:
-    journal = Journal(time.time, _log)
+    journal = Journal(time.time, lambda done: log.say(done.kind, what=done.what, why=done.why or None))
     settings = SerfSettings(
         name=member_name(Role.GATEWAY, given.address), address=given.address, tags={}, gossip=given.gossip
     )
-    serf = SerfProcess(settings, given.run, lambda line: _log(f"serf: {line}"))
-    proxy = Haproxy(str(given.sockets))
+    serf = SerfProcess(settings, given.run, _log_of_serf)
+    proxy = Haproxy(str(given.sockets), given.check)
     loop = GatewayLoop(
         gossip=serf.rpc,
         proxy=proxy,
@@ -92,7 +95,9 @@ async def _run(given: argparse.Namespace) -> None:
         clock=time.time,
     )
     pages = GatewayPages(loop, proxy, os.environ.get("FLOTILLA_VERSION", "of no release"), time.time)
-    server = await PageServer(pages.pages(), _log).start(given.sockets / "gateway.sock")
+    server = await PageServer(pages.pages(), lambda words: log.say("pages", what=words)).start(
+        given.sockets / "gateway.sock"
+    )
     works = asyncio.gather(loop.run(), pages.sample(), _serf(serf, loop, journal))
     asked = _signals()
     await asyncio.wait((works, asked), return_when=asyncio.FIRST_COMPLETED)
@@ -100,7 +105,7 @@ async def _run(given: argparse.Namespace) -> None:
     if not asked.done():
         await serf.end(leave=False)
         works.result()
-    leave = asked.result() == signal.SIGTERM
+    leave = asked.result() != signal.SIGQUIT
     journal.did("the program", f"the gateway ends, {'and leaves the gossip' if leave else 'without leaving'}")
     await serf.end(leave=leave)
     works.cancel()
@@ -117,7 +122,7 @@ def _signals() -> asyncio.Future[int]:
         if not asked.done():
             asked.set_result(number)
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
         loop.add_signal_handler(number, ask, number)
     return asked
 

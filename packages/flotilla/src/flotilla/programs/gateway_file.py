@@ -23,7 +23,9 @@ class ServedFile:
         self._seen: bytes | None = b""
         self._unsaved = False
         self._saving = Backoff(1, 30)
+        self._before: GatewayFile | None = None
         self.offer: GatewayFile | None = None
+        self.offer_hash = ""
         self.serving: GatewayFile | None = None
         self.hash: str | None = None
         try:
@@ -41,19 +43,24 @@ class ServedFile:
         """Reads what is handed out; says whether it is other than at the last look."""
         try:
             data = self._store.offered()
-            if data == self._seen:
-                return False
-            self._seen = data
-            self.offer = None
+        except StoreError as error:
+            self._journal.trouble(ABOUT, str(error))
+            return False
+        if data == self._seen:
+            return False
+        self._seen = data
+        self.offer = None
+        try:
             if data is None:
                 raise HandedFileError("there is none yet: waiting for a deploy to hand it out")
             offer = decode_handed(GatewayFile, data)
-        except (HandedFileError, StoreError) as error:
+        except HandedFileError as error:
             going_on = f" (generation {self.serving.generation} goes on)" if self.serving else ""
             self._journal.trouble(ABOUT, f"{error}{going_on}")
             return True
         self._journal.trouble(ABOUT, None)
         self.offer = None if offer == self.serving else offer
+        self.offer_hash = handed_hash(offer)
         return True
 
     def take(self) -> None:
@@ -61,11 +68,26 @@ class ServedFile:
         if self.offer is None:
             return
         before = f"generation {self.serving.generation}" if self.serving else "none"
+        self._before = self.serving
         self._serve(self.offer)
         self._journal.did(ABOUT, f"generation {self.offer.generation} of gateway.json holds", f"before: {before}")
         self.offer = None
         self._unsaved = True
         self._saving.reset()
+
+    def prove(self) -> None:
+        """HAProxy runs by what is served."""
+        self._before = None
+
+    def take_back(self) -> bool:
+        """What was taken last is not good after all: what was served by before holds again, and the other is an offer.
+        False where nothing was taken since HAProxy ran by what is served."""
+        if self._before is None:
+            return False
+        self.offer, before, self._before = self.serving, self._before, None
+        self._serve(before)
+        self._journal.did(ABOUT, f"generation {before.generation} of gateway.json holds again")
+        return True
 
     def save(self, now_s: float) -> None:
         """Keeps a copy of what is served by, where there is none yet: it serves when gateway.json breaks."""

@@ -64,11 +64,24 @@ class Installer:
         except StoreError as error:
             self._journal.trouble(self.files.about, str(error))
 
+    def forget_offers(self) -> None:
+        """There is another offer, or HAProxy runs by the last one."""
+        self.offers.forget()
+        self._journal.trouble(self.offers.about, None)
+
+    def may_check(self, key: str) -> bool:
+        """Whether the last failure of this ``key`` is long enough ago to try again."""
+        return key != self.offers.key or self.offers.backoff.allows(self._clock())
+
     async def check(self, text: str, key: str) -> bool:
-        """Whether HAProxy takes this configuration. False as well while the last failure of this ``key`` is too fresh
-        to try again."""
+        """Whether HAProxy takes this configuration. False as well where it `may_check` not."""
         async with self._lock:
             return await self._attempt(self.offers, text, key, install=False)
+
+    def refuse(self, key: str, words: str) -> None:
+        """HAProxy read the offer without complaint, and then did not start with it."""
+        self.offers.key = key
+        self._refused(self.offers, words)
 
     async def put(self, text: str) -> bool:
         """Checks and installs; says whether the file is this text now."""
@@ -97,18 +110,22 @@ class Installer:
         try:
             await self._carry_out(text, install=install)
         except ConfigurationRefused as error:
-            was = attempts.refused or Refused(since_s=now_s, times=0, words="")
-            attempts.refused = Refused(since_s=was.since_s, times=was.times + 1, words=str(error))
-            self._journal.counts["refused"] += 1
-            self._failed(attempts, f"HAProxy refuses it, the one before goes on: {error}")
+            self._refused(attempts, str(error))
             return False
         except (ProxyError, StoreError) as error:
             self._failed(attempts, str(error))
             return False
-        attempts.forget()
-        self._journal.trouble(attempts.about, None)
+        if install:
+            attempts.forget()
+            self._journal.trouble(attempts.about, None)
         self._resting_until_s = self._clock() + PATIENCE * (self._clock() - now_s)
         return True
+
+    def _refused(self, attempts: Attempts, words: str) -> None:
+        was = attempts.refused or Refused(since_s=self._clock(), times=0, words="")
+        attempts.refused = Refused(since_s=was.since_s, times=was.times + 1, words=words)
+        self._journal.counts["refused"] += 1
+        self._failed(attempts, f"HAProxy refuses it, the one before goes on: {words}")
 
     def _failed(self, attempts: Attempts, words: str) -> None:
         self._candidate = None

@@ -24,6 +24,9 @@ GOSSIP = "the gossip"
 MEMORY = "the memory of members"
 REPORT_QUERY = "flotilla-report"
 ANSWER_S = 2.0
+PATIENCE_S = 3.0
+"""So long Serf may take to start before it is worth a word."""
+
 MERGE_S = 1.0
 """An unchanged member list is merged again after so long: what is known ages by it."""
 
@@ -84,7 +87,8 @@ class Membership:
                 members = await self._gossip.members()
         except (GossipError, TimeoutError) as error:
             self._journal.counts["gossip errors"] += 1
-            self._journal.trouble(GOSSIP, str(error) or f"Serf does not answer within {ANSWER_S:g} s")
+            words = str(error) or f"Serf does not answer within {ANSWER_S:g} s"
+            self._journal.trouble(GOSSIP, words, patience_s=PATIENCE_S)
             return
         now_s = self._clock()
         self._journal.counts["gossip answers"] += 1

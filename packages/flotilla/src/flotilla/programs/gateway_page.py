@@ -21,6 +21,21 @@ from flotilla.programs.gateway_page_style import SCRIPT, STYLE
 ROWS = 200
 DONE = 30
 DASH = "&ndash;"
+CHECKS = {
+    "INI": "not checked yet",
+    "L4OK": "accepts connections",
+    "L4TOUT": "no connection in time",
+    "L4CON": "no connection",
+    "L6TOUT": "no TLS in time",
+    "L6RSP": "no proper TLS",
+    "L7OK": "well",
+    "L7TOUT": "no answer in time",
+    "L7RSP": "no proper answer",
+    "L7STS": "answers that it is not well",
+    "SOCKERR": "no socket",
+}
+"""HAProxy's results of checks (management guide, 9.1, ``check_status``)."""
+
 NO_SERVERS: tuple[ServerStatus, ...] = ()
 _HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
@@ -43,13 +58,13 @@ def page(told: StatusDocument) -> bytes:
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width,initial-scale=1">
-<title>{warned}{_text(told.fleet)} · flotilla</title>
+<title>{warned}{_title(told)} · flotilla</title>
 <style>{STYLE}</style>
 <noscript><meta http-equiv="refresh" content="5"></noscript>
 </head>
 <body>
 <header>
-<h1>{_text(told.fleet)} at {_text(told.address)}</h1>
+<h1>{_title(told)}</h1>
 <span class="soft" id="file">{_file(told)}</span>
 <span class="fresh"><span id="fresh">{_clock(told.now_s)} UTC</span><button id="pause" type="button" \
 aria-pressed="false" hidden>Pause</button></span>
@@ -74,6 +89,18 @@ def _text(value: object) -> str:
     """A text that can neither be markup nor turn what stands beside it around."""
     shown = _HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", str(value))
     return html.escape(shown)
+
+
+def _title(told: StatusDocument) -> str:
+    fleet = f"{told.fleet} at " if told.generation is not None else "Gateway "
+    return _text(fleet + told.address)
+
+
+def _lasting(time_s: int) -> str:
+    for unit, name in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if time_s >= 2 * unit:
+            return f"{time_s // unit:,} {name}"
+    return f"{time_s:,} s"
 
 
 def _clock(time_s: float) -> str:
@@ -127,9 +154,9 @@ def _numbers(told: StatusDocument) -> str:
         "requests a second": f"{sum(service.rate for service in told.services):,}",
         "in flight": f"{sum(service.sessions for service in told.services):,}",
         "waiting": f"{sum(service.queue for service in told.services):,}",
-        "answered 5xx, last minute": _share(sum(one.answers_5xx for one in recent), requests),
+        "5xx, last minute": _share(sum(one.answers_5xx for one in recent), requests),
         "copies up": f"{up:,} <small>of {servers:,}</small>",
-        "hosts that Serf sees": f"{gossip.hosts_alive:,} <small>of {hosts:,}</small>",
+        "hosts in Serf": f"{gossip.hosts_alive:,} <small>of {hosts:,}</small>",
         "Serf answered": "never" if gossip.answered_s is None else f"{gossip.answered_s:.1f} s <small>ago</small>",
         "HAProxy": _proxy(told),
     }
@@ -144,14 +171,14 @@ def _proxy(told: StatusDocument) -> str:
     if not proxy.converged:
         return '<span class="warn">changing</span>'
     old = f" <small>+ {_many(proxy.old_workers, 'old worker')}</small>" if proxy.old_workers else ""
-    return f'<span class="good">as it should be</span>{old}' if proxy.installed else f"as it should be{old}"
+    return f'<span class="good">in step</span>{old}'
 
 
 def _table(name: str, title: str, columns: Mapping[str, bool], rows: Iterable[str]) -> str:
     """A table that scrolls by itself where it is too wide; ``columns`` are numbers where True."""
     head = "".join(f'<th scope="col"{" class=n" if number else ""}>{it}</th>' for it, number in columns.items())
     return (
-        f'<div class="wide" id="{name}" role="region" aria-label="{title}" tabindex="0">'
+        f'<div class="wide" id="{name}" role="region" aria-label="{title}: table" tabindex="0">'
         f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
@@ -279,7 +306,7 @@ def _host_row(host: _Host) -> str:
         _text(host.address),
         _td(f'<span class="pill {host.tone}">{_text(host.state)}</span>'),
         _td(_text(host.member.status) if host.member else DASH),
-        _n(f"{sum(map(_is_up, wanted)):,} of {len(wanted):,}"),
+        _n(f"{sum(map(_is_up, wanted)):,} of {len(wanted):,}" if wanted else DASH),
         _n(f"{sum(load.sessions for load in loads):,}"),
         _n(f"{requests:,}"),
         _n(f"{errors:,}", "bad" if errors else ""),
@@ -326,12 +353,19 @@ def _server_row(server: ServerStatus) -> str:
         _text(server.name),
         _td(_text(server.service)),
         _td(f'<span class="pill {"warn" if ending else "bad"}">{_text(state)}</span>'),
-        _td(_text(load.check) if load and load.check else DASH),
+        _td(_check(load.check) if load else DASH),
         _n(DASH if server.wanted is None else server.wanted),
         _n(f"{load.sessions:,}" if load else DASH),
         _n(f"{load.queue:,}" if load else DASH),
-        _n(f"{load.since_s:,} s" if load else DASH),
+        _n(_lasting(load.since_s) if load else DASH),
     )
+
+
+def _check(code: str) -> str:
+    """What the last check found, in words, with HAProxy's code."""
+    running, code = code.startswith("* "), code.removeprefix("* ")
+    words = CHECKS.get(code)
+    return _text(f"{words} ({code})" if words else code) + (", asking again" if running else "")
 
 
 def _gateways(told: StatusDocument) -> str:

@@ -17,6 +17,7 @@ header,main,footer{max-width:84rem;margin:0 auto;padding:0 1.25rem}
 header{display:flex;flex-wrap:wrap;align-items:baseline;gap:.25rem 1rem;padding-top:1.25rem}
 h1{font-size:1.5rem;line-height:1.2;margin:0;overflow-wrap:anywhere}
 h2{font-size:1.05rem;margin:0 0 .5rem}
+.well h2{margin:0}
 p{margin:.25rem 0}
 .soft{color:var(--soft)}
 .fresh{margin-left:auto;display:flex;gap:.75rem;align-items:baseline}
@@ -29,9 +30,9 @@ section.well{border-left:.3rem solid var(--good);padding-block:.6rem}
 .warnings ul{margin:0;padding:0;list-style:none}
 .warnings li{padding:.35rem 0;overflow-wrap:anywhere;white-space:pre-wrap}
 .warnings li+li{border-top:1px solid var(--line)}
-dl.numbers{display:grid;grid-template-columns:repeat(auto-fit,minmax(8.5rem,1fr));gap:.75rem 1.5rem;margin:0}
+dl.numbers{display:grid;grid-template-columns:repeat(auto-fit,minmax(7.5rem,1fr));gap:.75rem 1.25rem;margin:0}
 dl.numbers dt{color:var(--soft);font-size:.85rem}
-dl.numbers dd{margin:0;font-size:1.45rem;line-height:1.25;font-variant-numeric:tabular-nums}
+dl.numbers dd{margin:0;font-size:1.35rem;line-height:1.3;white-space:nowrap;font-variant-numeric:tabular-nums}
 dl.numbers small{font-size:.85rem;color:var(--soft)}
 .wide{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
@@ -40,6 +41,7 @@ tbody tr:last-child>*{border-bottom:0}
 thead th{color:var(--soft);font-weight:500;font-size:.85rem;white-space:nowrap}
 tbody th{font-weight:600;white-space:nowrap}
 .n{text-align:right;white-space:nowrap}
+.n+td:not(.n),.n+th:not(.n){padding-left:.75rem}
 .words{overflow-wrap:anywhere;min-width:14rem}
 .pill{display:inline-block;border-radius:1rem;padding:0 .6rem;white-space:nowrap;background:var(--quiet)}
 .good{color:var(--good)}.warn{color:var(--warn)}.bad{color:var(--bad)}

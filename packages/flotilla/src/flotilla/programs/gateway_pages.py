@@ -55,7 +55,7 @@ class GatewayPages:
             except ProxyError:
                 pass
             else:
-                self._traffic.sample(statistics, self._loop.worker, self._clock())
+                self._traffic.sample(statistics, self._loop.haproxy.worker, self._clock())
             await asyncio.sleep(SAMPLE_S)
 
     async def _document(self) -> StatusDocument:
@@ -63,7 +63,7 @@ class GatewayPages:
             if not 0 <= self._clock() - self._asked_s < FRESH_S:
                 try:
                     self._statistics = await self._proxy.statistics()
-                    self._traffic.sample(self._statistics, self._loop.worker, self._clock())
+                    self._traffic.sample(self._statistics, self._loop.haproxy.worker, self._clock())
                 except ProxyError:
                     self._statistics = None
                 self._asked_s = self._clock()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from flotilla.domain.handed import GatewayFile, GatewayService, handed_hash
+from flotilla.domain.handed import GatewayFile, GatewayService
 from flotilla.domain.load import Load, Part, Statistics
 from flotilla.domain.member import Role, Status
 from flotilla.domain.status import (
@@ -22,7 +22,8 @@ from flotilla.domain.status import (
 from flotilla.gateway.known import KnownMember
 from flotilla.gateway.servers import LAST_RESORT, OWN
 from flotilla.programs.gateway_file import ABOUT as FILE
-from flotilla.programs.gateway_loop import PROXY, GatewayLoop
+from flotilla.programs.gateway_follower import PROXY
+from flotilla.programs.gateway_loop import GatewayLoop
 from flotilla.programs.gateway_members import GOSSIP
 from flotilla.programs.gateway_traffic import TrafficCounter
 from flotilla.programs.gateway_warnings import warnings
@@ -51,7 +52,7 @@ def document(
         generation=file.generation if file else None,
         hash=loop.file.hash,
         offered_generation=offer.generation if offer else None,
-        offered_hash=handed_hash(offer) if offer else None,
+        offered_hash=loop.file.offer_hash if offer else None,
         file_problem=_trouble(loop, FILE),
         warnings=(),
         gossip=_gossip(loop, file, members, now_s),
@@ -66,8 +67,7 @@ def document(
 
 
 def _trouble(loop: GatewayLoop, about: str) -> str | None:
-    words = loop.journal.troubles.get(about)
-    return words[0] if words else None
+    return loop.journal.troubles.get(about)
 
 
 def _gossip(loop: GatewayLoop, file: GatewayFile | None, members: Iterable[MemberStatus], now_s: float) -> GossipStatus:
@@ -84,10 +84,10 @@ def _gossip(loop: GatewayLoop, file: GatewayFile | None, members: Iterable[Membe
 
 def _proxy(loop: GatewayLoop, statistics: Statistics | None) -> ProxyStatus:
     return ProxyStatus(
-        answers=loop.worker is not None and statistics is not None,
+        answers=loop.haproxy.worker is not None and statistics is not None,
         problem=_trouble(loop, PROXY),
-        worker=f"HAProxy {loop.worker.version}, pid {loop.worker.pid}" if loop.worker else "",
-        converged=loop.converged,
+        worker=f"HAProxy {loop.haproxy.worker.version}, pid {loop.haproxy.worker.pid}" if loop.haproxy.worker else "",
+        converged=loop.haproxy.converged,
         installed=loop.wanted is not None and loop.wanted.text == loop.installer.installed,
         old_workers=statistics.old_workers if statistics else 0,
     )

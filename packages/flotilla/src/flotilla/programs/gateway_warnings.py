@@ -16,7 +16,7 @@ NAMED = 5
 TOLD_ELSEWHERE = ("HAProxy", "the gossip", "gateway.json", "the configuration by the new gateway.json")
 
 
-def warnings(told: StatusDocument, troubles: Mapping[str, tuple[str, float]]) -> tuple[str, ...]:
+def warnings(told: StatusDocument, troubles: Mapping[str, str]) -> tuple[str, ...]:
     """All there is to warn of."""
     return (
         *_of_the_file(told),
@@ -24,7 +24,7 @@ def warnings(told: StatusDocument, troubles: Mapping[str, tuple[str, float]]) ->
         *_of_services(told),
         *_of_the_gossip(told),
         *_of_members(told),
-        *(f"{about}: {words}" for about, (words, _) in troubles.items() if about not in TOLD_ELSEWHERE),
+        *(f"{about}: {words}" for about, words in troubles.items() if about not in TOLD_ELSEWHERE),
         *_of_generations(told),
     )
 

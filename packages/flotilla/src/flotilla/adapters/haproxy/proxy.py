@@ -11,6 +11,7 @@ from flotilla.adapters.haproxy.sockets import ask
 from flotilla.adapters.haproxy.statistics import OTHER_STAT, SERVER_STAT, STAT, loads, old_workers, with_old_workers
 from flotilla.domain.load import Load, Statistics
 from flotilla.errors import ConfigurationRefused, ProxyError
+from flotilla.gateway.configuration import structure_of
 from flotilla.gateway.running import INFO, SERVERS, Running, parse_info, questions, running
 from flotilla.ports import Answer, Worker
 
@@ -39,9 +40,8 @@ class Haproxy:
             pid, started = int(info["Pid"]), float(info["Start_time_sec"])
         except (KeyError, ValueError) as error:
             raise ProxyError(f"HAProxy's answer to {INFO} lacks a field: {error}") from error
-        return Worker(
-            pid=pid, started_s=started, structure=info.get("description") or None, version=info.get("Version", "")
-        )
+        structure = structure_of(info.get("description", ""))
+        return Worker(pid=pid, started_s=started, structure=structure, version=info.get("Version", ""))
 
     async def running(self) -> Running:
         """See `flotilla.ports.Proxy`. One that drains is asked how many requests it has left."""
@@ -94,7 +94,7 @@ class Haproxy:
         text = await ask(self._master, "reload", deadline_s=LONG_ANSWER_S)
         first, _, words = text.partition("\n")
         if first.strip() != "Success=1":
-            raise ProxyError(f"HAProxy did not take the new configuration: {_tail(words.removeprefix('--') or text)}")
+            raise ConfigurationRefused(f"it does not start with it: {_tail(words.removeprefix('--') or text)}")
 
     async def statistics(self, *, servers: bool = True) -> Statistics:
         """See `flotilla.ports.Proxy`."""
@@ -111,5 +111,7 @@ class Haproxy:
 
 
 def _tail(words: str) -> str:
-    text = words.strip()
+    """What HAProxy complains of, without its notices, and of that the end."""
+    lines = words.strip().splitlines()
+    text = "\n".join([line for line in lines if not line.startswith("[NOTICE]")] or lines).strip()
     return text if len(text) <= LONGEST_WORDS else "… " + text[-LONGEST_WORDS:]
