@@ -28,6 +28,7 @@ FOLDER = ROOT / "build/gateway"
 PAGE = ROOT / "docs/explanation/gateway-speed.md"
 CHANGES = Path(__file__).with_name("gateway_changes.py")
 HOSTS, GATEWAYS = 3, 1
+BUSY_S = 0.2
 PARTS = ("overhead", "changes", "reactions")
 
 
@@ -69,8 +70,13 @@ def _reactions(quick: bool, fault: str | None) -> Section:
 
 
 def _told(name: str, one: Site, pace: gateway_reactions.Pace) -> gateway_reactions.Reaction:
-    reaction = gateway_reactions.ALL[name](one, pace)
-    sys.stderr.write(f"{reaction.name}: {reaction.log}\n\n")
+    """One fault; again, where a target is missed while the machine was too busy for the load generator itself."""
+    for last in (False, False, True):
+        reaction = gateway_reactions.ALL[name](one, pace)
+        sys.stderr.write(f"{reaction.name}: {reaction.log}\n\n")
+        if last or reaction.late_s < BUSY_S or not any(map(_missed, reaction.targets)):
+            break
+        sys.stderr.write(f"{reaction.name}: the machine was busy with other things; once more\n")
     return reaction
 
 

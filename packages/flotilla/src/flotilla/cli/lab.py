@@ -195,7 +195,9 @@ def _in_words(condition: Condition) -> str:
     if not condition.running:
         return "dead"
     engine = [] if condition.engine else ["its engine does not answer"]
-    return ", ".join(["running", *engine, *(FAULTS.get(fault, fault) for fault in condition.faults), *condition.containers])
+    return ", ".join(
+        ["running", *engine, *(FAULTS.get(fault, fault) for fault in condition.faults), *condition.containers]
+    )
 
 
 def _as_json(found: Lab) -> dict[str, Any]:
