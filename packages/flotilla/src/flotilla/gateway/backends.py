@@ -8,7 +8,7 @@ from flotilla.domain.handed import GatewayService, Retry
 from flotilla.errors import HandedFileError
 from flotilla.gateway import pages, words
 from flotilla.gateway.machine import buffer_bytes_of
-from flotilla.gateway.servers import LAST_RESORT, checked_options, unchecked_options
+from flotilla.gateway.servers import ERROR_LIMIT, LAST_RESORT, checked_options, unchecked_options
 
 SAFE_METHODS = "GET HEAD OPTIONS"
 
@@ -45,8 +45,18 @@ def last_resort(service: GatewayService) -> list[str]:
 def _common(service: GatewayService) -> Iterable[str]:
     yield from _balance(service)
     yield f"timeout server {words.milliseconds(service.timeout_s)}"
+    yield f"retries {retries(service)}"
     yield from _body(service)
     yield from _retry(service)
+
+
+def retries(service: GatewayService) -> int:
+    """How often one request is tried again. A copy that refuses connections has none, which is what leastconn looks
+    for, and consistent hashing goes to and fro between two such: until ten errors take each of them out, they draw
+    whatever comes, and cost a request less than a millisecond a try. So ten for each copy that a host may lose at once,
+    and at least for four. Tries that take time do not come to so many: `option abortonclose` ends them when the client
+    has gone."""
+    return min(max(40, ERROR_LIMIT * service.copies), 120)
 
 
 def _balance(service: GatewayService) -> Iterable[str]:

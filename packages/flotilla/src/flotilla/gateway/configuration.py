@@ -116,6 +116,7 @@ def _defaults() -> list[str]:
     lines = [
         "mode http",
         "log global",
+        "option abortonclose",
         "option dontlognull",
         "option http-ignore-probes",
         "option http-server-close",
@@ -123,7 +124,6 @@ def _defaults() -> list[str]:
         "option http-restrict-req-hdr-names delete",
         "option idle-close-on-response",
         "option redispatch 1",
-        "retries 8",
         "timeout http-request 10s",
         "timeout http-keep-alive 30s",
         "timeout client 60s",

@@ -50,7 +50,7 @@ _LOG_FIELDS = {
 def log_format() -> str:
     """One JSON object a line. Without the query: it may hold secrets. ``-`` is what is not known, -1 a time that was
     not reached; ``retries`` begins with ``+`` where another copy was asked; ``end`` is HAProxy's state of the session
-    when it ended (configuration manual, 8.5), ``--`` in order."""
+    when it ended (configuration manual, 8.5), ``----`` in order."""
     return "'{" + ",".join(f'"{name}":{value}' for name, value in _LOG_FIELDS.items()) + "}'"
 
 

@@ -19,6 +19,7 @@ guide, ``show servers state``). 0x04 only tells that the configuration said ``di
 
 DRAIN = 0x08 | 0x10
 STOPPED = 0
+_CHECK_ENABLED = 0x04
 
 _SINGLE_QUESTIONS = 200
 
@@ -26,8 +27,8 @@ _SINGLE_QUESTIONS = 200
 class RunningServer(msgspec.Struct, frozen=True, kw_only=True):
     """One server. ``admin`` are the bits of ``srv_admin_state``, ``operational`` is ``srv_op_state`` (0 stopped,
     1 starting, 2 running, 3 stopping), ``since_s`` how long it is so; ``backend_id`` and ``id`` are HAProxy's numbers.
-    ``added``: by a command, since HAProxy was started. ``sessions`` and ``queue`` are None where they were not asked
-    for (`questions`)."""
+    ``watched``: its checks are on; ``added``: by a command, since HAProxy was started. ``sessions`` and ``queue`` are
+    None where they were not asked for (`questions`)."""
 
     admin: int
     operational: int
@@ -37,6 +38,7 @@ class RunningServer(msgspec.Struct, frozen=True, kw_only=True):
     backend_id: int = 0
     id: int = 0
     since_s: int = 0
+    watched: bool = True
     added: bool = False
     sessions: int | None = None
     queue: int | None = None
@@ -107,11 +109,12 @@ def _servers(text: str) -> Iterator[tuple[ServerKey, RunningServer]]:
         raise ProxyError(f"not an answer to {SERVERS}: {text[:200].strip()!r}")
     at = {name: place for place, name in enumerate(line[2:].split(" "))}
     try:
-        (backend, name, admin, operational, weight, address, port, backend_id, number, since, forced) = (
+        (backend, name, admin, operational, weight, address, port, backend_id, number, since, forced, check) = (
             at[each]
             for each in (
                 "be_name", "srv_name", "srv_admin_state", "srv_op_state", "srv_uweight", "srv_addr", "srv_port",
                 "be_id", "srv_id", "srv_time_since_last_change", "srv_f_forced_id",
+                "srv_check_state",
             )
         )  # fmt: skip
         for line in lines:
@@ -129,6 +132,7 @@ def _servers(text: str) -> Iterator[tuple[ServerKey, RunningServer]]:
                     backend_id=int(row[backend_id]),
                     id=int(row[number]),
                     since_s=int(row[since]),
+                    watched=bool(int(row[check]) & _CHECK_ENABLED),
                     added=row[forced] == "1",
                 ),
             )
