@@ -1,7 +1,7 @@
 # A bare `make` lists the verbs. Each brings uv and the locked dependencies first, if they are not there.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test test-faults test-installed fuzz lint format bench-accuracy bench-promise bench-serving profile-serving openapi clean
+.PHONY: help demo lab test test-faults test-installed fuzz lint format bench-accuracy bench-promise bench-serving profile-serving bench-gateway examples openapi clean
 
 bin := .venv/bin
 compiled = $(wildcard $(addprefix packages/autoship/tests/test_,learning*.py record*.py http*.py))
@@ -44,6 +44,14 @@ bench-serving: ## the service's speed beside its peers, on Linux; QUICK=1 takes 
 
 profile-serving: ## where the time of one prediction goes
 	@scripts/bootstrap --installed serving && build/installed/bin/python benchmarks/serving.py --only profile $(ARGS)
+
+bench-gateway: ## the gateway beside bare HAProxy, 12,000 servers, and how fast it reacts in a lab; QUICK=1 takes less time
+	@scripts/bootstrap && scripts/docker --required && $(bin)/python benchmarks/gateway.py $(if $(QUICK),--quick) $(ARGS)
+
+examples: ## build the images of examples/, as VERSION=1.0.0
+	@scripts/docker --required && for name in python node java; do \
+		docker build --quiet --build-arg VERSION=$(or $(VERSION),1.0.0) --tag hello-$$name:$(or $(VERSION),1.0.0) examples/$$name || exit 1; \
+	done
 
 openapi: ## write the API's document, from the code that serves it, to docs/reference/openapi.json
 	@scripts/bootstrap && $(bin)/python scripts/openapi.py

@@ -1,0 +1,125 @@
+"""The gateway's speed, held to its targets: ``make bench-gateway``. Needs Docker on Linux.
+
+``python benchmarks/gateway.py [--quick] [--only PART] [--json] [--page]``. Three parts: ``overhead``, what it adds
+beside HAProxy by hand; ``changes``, the cost of one change from 10 to 12,000 servers; ``reactions``, in a lab under
+load. The numbers go to ``build/gateway/gateway.json``, too. The status is 1 where a target is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import gateway_overhead
+import gateway_picture
+import gateway_reactions
+import msgspec
+from gateway_site import Site, site
+from serving_load import machine
+from serving_page import put
+from serving_table import Section, Target, markdown, text
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "build/gateway"
+PAGE = ROOT / "docs/explanation/gateway-speed.md"
+CHANGES = Path(__file__).with_name("gateway_changes.py")
+HOSTS, GATEWAYS = 3, 1
+BUSY_S = 0.2
+PARTS = ("overhead", "changes", "reactions")
+
+
+def main() -> None:
+    arguments = _arguments()
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    begin = machine()
+    chosen = [arguments.only] if arguments.only else list(PARTS)
+    sections: dict[str, Section] = {}
+    well = True
+    if "overhead" in chosen:
+        rounds, seconds = (3, 2) if arguments.quick else (7, 5)
+        sections["overhead"] = gateway_overhead.measure(FOLDER, rounds, seconds)
+    if "changes" in chosen:
+        well &= _changes(arguments.quick)
+    if "reactions" in chosen:
+        sections["reactions"] = _reactions(arguments.quick, arguments.fault)
+    day = datetime.now(UTC).date()
+    about = f"{day}, Python {platform.python_version()}, {begin} at the begin, {machine()} at the end"
+    _keep(sections, about)
+    if arguments.page:
+        _fill(sections, about)
+    if arguments.json:
+        sys.stdout.write((FOLDER / "gateway.json").read_text() + "\n")
+    else:
+        sys.stdout.write("\n\n".join([about, *map(text, sections.values())]) + "\n")
+    missed = [target for section in sections.values() for target in section.targets if _missed(target)]
+    for target in missed:
+        sys.stderr.write(f"missed: {target.name}: {target.value:.3g} {target.unit}\n")
+    sys.exit(1 if missed or not well else 0)
+
+
+def _reactions(quick: bool, fault: str | None) -> Section:
+    pace = gateway_reactions.QUICK if quick else gateway_reactions.FULL
+    with site(FOLDER / "lab", HOSTS, GATEWAYS) as one:
+        found = [_told(name, one, pace) for name in gateway_reactions.ALL if fault in (None, name)]
+    section = gateway_reactions.section(found, GATEWAYS, HOSTS, one.rate)
+    return msgspec.structs.replace(section, picture=gateway_picture.picture(found))
+
+
+def _told(name: str, one: Site, pace: gateway_reactions.Pace) -> gateway_reactions.Reaction:
+    """One fault; again, where a target is missed while the machine was too busy for the load generator itself."""
+    for last in (False, False, True):
+        reaction = gateway_reactions.ALL[name](one, pace)
+        sys.stderr.write(f"{reaction.name}: {reaction.log}\n\n")
+        if last or reaction.late_s < BUSY_S or not any(map(_missed, reaction.targets)):
+            break
+        sys.stderr.write(f"{reaction.name}: the machine was busy with other things; once more\n")
+    return reaction
+
+
+def _changes(quick: bool) -> bool:
+    """The curve of one change, which is a program of its own."""
+    if not CHANGES.exists():
+        sys.stderr.write(f"{CHANGES.name} is not there\n")
+        return False
+    argv = [sys.executable, str(CHANGES), *(["--quick"] if quick else [])]
+    return subprocess.run(argv, check=False).returncode == 0
+
+
+def _missed(target: Target) -> bool:
+    short = target.at_least is not None and target.value < target.at_least
+    return short or (target.at_most is not None and not target.value <= target.at_most)
+
+
+def _keep(sections: dict[str, Section], about: str) -> None:
+    document = {"about": about, "sections": sections}
+    (FOLDER / "gateway.json").write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=2))
+    for name, section in sections.items():
+        if section.picture:
+            (FOLDER / f"{name}.svg").write_text(section.picture)
+
+
+def _fill(sections: dict[str, Section], about: str) -> None:
+    page = PAGE.read_text()
+    for name, section in sections.items():
+        page = put(page, name, f"{markdown(section)}\n\nMeasured: {about}.")
+        if section.picture:
+            PAGE.with_suffix(".svg").write_text(section.picture)
+    PAGE.write_text(page)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
+    parser.add_argument("--only", choices=PARTS, help="one part of it")
+    parser.add_argument("--fault", choices=list(gateway_reactions.ALL), help="of the reactions, one")
+    parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    parser.add_argument("--page", action="store_true", help="put the tables into docs/explanation/gateway-speed.md")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

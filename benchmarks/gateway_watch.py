@@ -1,0 +1,107 @@
+"""What HAProxy itself says while a fault is made: how many requests it gave each server, and which it holds for dead.
+
+An answer tells where a request ended; only HAProxy's own counters tell that it still tried a dead host before that.
+They are read every 30 ms in the gateway's container, whose clock is this machine's.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import msgspec
+
+PERIOD_S = 0.03
+PROGRAM = """
+import json, socket, time
+while True:
+    begin, data = time.monotonic(), b""
+    try:
+        with socket.socket(socket.AF_UNIX) as one:
+            one.connect("/run/flotilla-haproxy/haproxy.sock")
+            one.sendall(b"show stat -1 4 -1\\n")
+            while part := one.recv(65536):
+                data += part
+    except OSError:
+        time.sleep(PERIOD)
+        continue
+    rows = [line.split(",") for line in data.decode().splitlines() if line]
+    at = {name.lstrip("# "): place for place, name in enumerate(rows[0])}
+    found = {row[0] + "/" + row[1]: (row[at["status"]], int(row[at["lbtot"]] or 0)) for row in rows[1:]}
+    print(json.dumps((begin, found)), flush=True)
+    time.sleep(PERIOD)
+""".replace("PERIOD", str(PERIOD_S))
+
+
+class Sample(msgspec.Struct, frozen=True, array_like=True):
+    """At one moment: the status of each server, and how often it was chosen so far; by ``backend/address:port``."""
+
+    at: float
+    servers: dict[str, tuple[str, int]]
+
+
+class Watch:
+    """The samples so far, in order."""
+
+    def __init__(self, samples: Sequence[Sample]) -> None:
+        self.samples = samples
+
+    def last_chosen(self, host: str, since: float) -> float | None:
+        """When HAProxy last chose a server of the host for a request, as of the sample before: None if not since."""
+        last, before = None, None
+        for sample in self.samples:
+            count = sum(chosen for name, (_, chosen) in sample.servers.items() if _host(name) == host)
+            # A smaller count is that of a new worker, which begins at 0.
+            if before is not None and count != before[1] and count and sample.at >= since:
+                last = max(before[0], since)
+            before = (sample.at, count)
+        return last
+
+    def went_down(self, since: float, but: str = "") -> list[str]:
+        """The servers that were held for dead at any time since then, without those of the host ``but``."""
+        found = {
+            name
+            for sample in self.samples
+            if sample.at >= since
+            for name, (status, _) in sample.servers.items()
+            if status.startswith("DOWN") and _host(name) != but
+        }
+        return sorted(found)
+
+    def down_after(self, host: str, since: float) -> float | None:
+        """How long after ``since`` all checked servers of the host were held for dead."""
+        for sample in self.samples:
+            mine = [status for name, (status, _) in sample.servers.items() if _host(name) == host]
+            checked = [status for status in mine if status != "no check"]
+            if sample.at >= since and checked and not any(status.startswith("UP") for status in checked):
+                return sample.at - since
+        return None
+
+
+@contextmanager
+def watching(exec_argv: Sequence[str]) -> Iterator[Watch]:
+    """Reads samples for the time of the block. ``exec_argv`` runs a command in the gateway's container."""
+    samples: list[Sample] = []
+    process = subprocess.Popen([*exec_argv, "python3", "-c", PROGRAM], stdout=subprocess.PIPE)
+
+    def read() -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            samples.append(msgspec.json.decode(line, type=Sample))
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    try:
+        yield Watch(samples)
+    finally:
+        process.kill()
+        process.wait()
+        reader.join()
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+def _host(name: str) -> str:
+    return name.partition("/")[2].rpartition(":")[0]
