@@ -73,7 +73,8 @@ class GatewayFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class HostService(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a host's agent has to know of one service: where its copies answer, and what people want of them."""
+    """What a host's agent has to know of one service: where its copies answer, and what people want of them.
+    ``held`` is for the operator's verbs: somebody drained it, and a deploy leaves that so."""
 
     name: str
     version: str
@@ -83,6 +84,7 @@ class HostService(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     health_path: str = "/"
     health_interval_s: float = 1.0
     state: State = State.READY
+    held: bool = False
 
 
 class HostFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

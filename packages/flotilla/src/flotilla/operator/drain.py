@@ -61,7 +61,8 @@ def with_drain(file: HostFile, service: str | None, drained: bool) -> HostFile:
     if service is None and drained:
         return msgspec.structs.replace(file, drain=True)
     services = tuple(
-        msgspec.structs.replace(one, state=state) if service in (None, one.name) else one for one in file.services
+        msgspec.structs.replace(one, state=state, held=drained) if service in (None, one.name) else one
+        for one in file.services
     )
     return msgspec.structs.replace(file, services=services, drain=file.drain and service is not None)
 

@@ -12,6 +12,7 @@ import msgspec
 
 from flotilla.domain.fleet import Fleet, Service
 from flotilla.domain.handed import GatewayFile, HostFile
+from flotilla.domain.report import State
 from flotilla.operator import secrets
 from flotilla.operator.deploy.facts import Facts, HostFacts
 from flotilla.operator.releases import next_generation
@@ -134,7 +135,7 @@ def _host(fleet: Fleet, facts: Facts, address: str, generation: int) -> HostPlan
     services = [_service(fleet, service, host, wanted.get(service.name)) for service in fleet.services]
     services += _going(fleet, host)
     kept = {plan.service: plan.generation for plan in services if plan.generation is not None}
-    file = host_file(fleet, generation, drain=host.file is not None and host.file.drain, generations=kept)
+    file = _holding(host_file(fleet, generation, generations=kept), host.file)
     taking = {service.name for service in host.file.services} if host.file else set()
     images = (image_reference(fleet, service) for service in fleet.services)
     return HostPlan(
@@ -198,6 +199,18 @@ def _ours(fleet: Fleet, host: HostFacts, service: str, wanted: set[str]) -> list
         and one.labels.get("flotilla.service") == service
         and one.name not in wanted
     )
+
+
+def _holding(file: HostFile, before: HostFile | None) -> HostFile:
+    """The file with what people have drained."""
+    if before is None:
+        return file
+    held = {service.name for service in before.services if service.held}
+    services = tuple(
+        msgspec.structs.replace(service, state=State.DRAIN, held=True) if service.name in held else service
+        for service in file.services
+    )
+    return msgspec.structs.replace(file, drain=before.drain, services=services)
 
 
 def _running(host: HostFacts, names: tuple[str, ...]) -> bool:

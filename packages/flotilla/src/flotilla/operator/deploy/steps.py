@@ -85,7 +85,8 @@ async def change_host(world: World, facts: Facts, plan: Plan, host: HostPlan) ->
     if host.file.drain:
         world.say(host.address, "is drained: its copies wait for flotilla undrain")
         return
-    await rotation.wait_until_in(world, host.address, [services[name] for name in host.changing if name in services])
+    serving = {service.name for service in host.file.services if not service.held} & set(host.changing)
+    await rotation.wait_until_in(world, host.address, [services[name] for name in sorted(serving)])
     world.say(host.address, f"serves generation {plan.generation}")
 
 
