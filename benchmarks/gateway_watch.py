@@ -14,8 +14,10 @@ from contextlib import contextmanager
 import msgspec
 
 PERIOD_S = 0.03
+END_S = 10.0
 PROGRAM = """
-import json, socket, time
+import json, os, socket, threading, time
+threading.Thread(target=lambda: os._exit(len(os.read(0, 1))), daemon=True).start()
 while True:
     begin, data = time.monotonic(), b""
     try:
@@ -82,9 +84,10 @@ class Watch:
 
 @contextmanager
 def watching(exec_argv: Sequence[str]) -> Iterator[Watch]:
-    """Reads samples for the time of the block. ``exec_argv`` runs a command in the gateway's container."""
+    """Reads samples for the time of the block. ``exec_argv`` runs a command in the gateway's container,
+    with its standard input."""
     samples: list[Sample] = []
-    process = subprocess.Popen([*exec_argv, "python3", "-c", PROGRAM], stdout=subprocess.PIPE)
+    process = subprocess.Popen([*exec_argv, "python3", "-c", PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def read() -> None:
         assert process.stdout is not None
@@ -96,8 +99,13 @@ def watching(exec_argv: Sequence[str]) -> Iterator[Watch]:
     try:
         yield Watch(samples)
     finally:
-        process.kill()
-        process.wait()
+        # Its standard input ends: a client of `docker exec` that is killed leaves its program running.
+        assert process.stdin is not None
+        process.stdin.close()
+        try:
+            process.wait(END_S)
+        finally:
+            process.kill()
         reader.join()
         assert process.stdout is not None
         process.stdout.close()
