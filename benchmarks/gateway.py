@@ -48,7 +48,9 @@ def main() -> None:
     if "reactions" in chosen:
         sections |= _in_a_lab(arguments.quick, arguments.fault)
     day = datetime.now(UTC).date()
-    about = f"{day}, Python {platform.python_version()}, {begin} at the begin, {machine()} at the end"
+    about = (
+        f"{day}, Python {platform.python_version()}, {begin} at the begin, {machine().rpartition(' ')[2]} at the end"
+    )
     _keep(sections, about)
     if arguments.page:
         _fill(sections, about)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 from flotilla.lab import Machine
 from gateway_site import FIRST, HOST_FILE, Observed, Site
+from gateway_watch import Watch
 from serving_table import Section, Table, Target, short
 
 BEFORE_S, SHOWN_S = 2.0, 6.0
@@ -207,9 +208,12 @@ def _dead(name: str, host: Machine, asked: float, limit_s: float, pace: Pace, si
     died = max(max(ends), asked)
     seen.running.marks[name] = died
     window = [sample for sample in seen.watch.samples if sample.at < until]
-    last = type(seen.watch)(window).last_chosen(host.address, died)
+    tries = Watch(window).chosen(host.address, died)
+    last = max((at - died for at, _ in tries), default=0.0)
+    late = sum(count for at, count in tries if at > died + limit_s)
     return _reaction(name, name, died, site, seen, [
-        Target(f"{name}: s until no request goes there", (last or died) - died, "s", at_most=limit_s),
+        Target(f"{name}: s until no request goes there", last, "s", at_most=limit_s),
+        Target(f"{name}: tries there after {limit_s:g} s", late, "requests"),
         *_none_lost(name, seen, until=until),
     ])  # fmt: skip
 
@@ -224,7 +228,7 @@ def _none_lost(name: str, seen: Observed, stall: bool = True, until: float | Non
 
 
 def _none_down(name: str, begin: float, end: float, seen: Observed) -> Target:
-    during = type(seen.watch)([sample for sample in seen.watch.samples if sample.at < end])
+    during = Watch([sample for sample in seen.watch.samples if sample.at < end])
     return Target(f"{name}: live servers held for dead", len(during.went_down(begin)), "servers", at_most=0)
 
 
