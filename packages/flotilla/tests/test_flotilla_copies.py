@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
 import urllib.request
 from collections.abc import Iterator
@@ -16,12 +18,22 @@ from flotilla.rollout import copy_argv
 from flotilla.rollout.layout import SECRETS_FOLDER
 
 ODD = "two\nlines, a 'quote', \"another\", $HOME, a\\backslash, =, ü, and a space at the end "
+FLEET_NAME = f"test-{os.getpid()}"
 SERVE = "import http.server, os, sys; p = open(os.environ['TOKEN_FILE']).read(); print('read', len(p), flush=True); "
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+PORT = free_port()
 SERVICE = Service(
     name="web",
     image="web",
     version="1",
-    ports=Ports(first=18_410, container=8000),
+    ports=Ports(first=PORT - 1, container=8000),
     memory=64 * 1024**2,
     cpus=0.5,
     user="1000:1000",
@@ -31,7 +43,7 @@ SERVICE = Service(
     secrets={"TOKEN": FromFile(file=Path("token"))},
 )
 FLEET = Fleet(
-    name="rollout-test",
+    name=FLEET_NAME,
     folder=Path("/"),
     gateways=("127.0.0.10",),
     hosts=("127.0.0.1",),
@@ -113,13 +125,13 @@ def test_a_secret_is_a_file_and_shown_nowhere(copy: str, inspected: dict[str, An
 
 def test_it_answers_on_its_own_port_of_the_hosts_address(copy: str, inspected: dict[str, Any]) -> None:
     run("docker", "exec", copy, "python3", "-c", WAIT)
-    with urllib.request.urlopen("http://127.0.0.1:18411/", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{PORT}/", timeout=5) as answer:
         assert answer.status == 200
-    assert inspected["HostConfig"]["PortBindings"] == {"8000/tcp": [{"HostIp": "127.0.0.1", "HostPort": "18411"}]}
-    assert inspected["Name"] == "/rollout-test-web-1"
+    assert inspected["HostConfig"]["PortBindings"] == {"8000/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(PORT)}]}
+    assert inspected["Name"] == f"/{FLEET_NAME}-web-1"
     labels = {name: value for name, value in inspected["Config"]["Labels"].items() if name.startswith("flotilla.")}
     assert labels == {
-        "flotilla.fleet": "rollout-test",
+        "flotilla.fleet": FLEET_NAME,
         "flotilla.service": "web",
         "flotilla.copy": "1",
         "flotilla.version": "1",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,8 @@ import pytest
 from flotilla.rollout import agent_argv, gateway_argv, proxy_argv
 from flotilla.rollout.layout import SOCKETS_VOLUME, STATE
 
+OWN = f"test-{os.getpid()}"
+VOLUME = f"{SOCKETS_VOLUME}-{OWN}"
 FOLDERS = ("agent", "gateway", "gossip", "haproxy", "certificates")
 COMMANDS = {
     "agent": agent_argv("flotilla-agent", "127.0.0.21"),
@@ -30,18 +33,18 @@ def run(*argv: str) -> str:
 def created(
     request: pytest.FixtureRequest, agent_image: str, gateway_image: str, tmp_path: Path
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """A container of the command, created and not started: its folders are the test's, and its name and its volume's end in -test."""
+    """A container of the command, created and not started: its folders, its name and its volume are the test's."""
     for folder in FOLDERS:
         (tmp_path / folder).mkdir()
     argv = list(COMMANDS[request.param])
-    argv[argv.index("run") : argv.index("--name") + 2] = ["create", "--name", f"flotilla-{request.param}-test"]
-    own = {f"source={STATE}": f"source={tmp_path}", f"source={SOCKETS_VOLUME}": f"source={SOCKETS_VOLUME}-test"}
+    argv[argv.index("run") : argv.index("--name") + 2] = ["create", "--name", f"flotilla-{request.param}-{OWN}"]
+    own = {f"source={STATE}": f"source={tmp_path}", f"source={SOCKETS_VOLUME}": f"source={VOLUME}"}
     images = {"flotilla-agent": agent_image, "flotilla-gateway": gateway_image}
     container = run(*(images.get(word, replaced(word, own)) for word in argv))
     found: list[dict[str, Any]] = msgspec.json.decode(run("docker", "inspect", container))
     yield request.param, found[0]
     run("docker", "rm", "--force", container)
-    run("docker", "volume", "rm", "--force", f"{SOCKETS_VOLUME}-test")
+    run("docker", "volume", "rm", "--force", VOLUME)
 
 
 def replaced(word: str, others: dict[str, str]) -> str:
