@@ -204,7 +204,8 @@ def section(reactions: Sequence[Reaction], gateways: int, hosts: int, rate: floa
 def _dead(name: str, host: Machine, asked: float, limit_s: float, pace: Pace, site: Site, seen: Observed) -> Reaction:
     result = seen.running.result
     until = asked + pace.after_s
-    ends = [one.end for one in result.answers if site.host_of(one.copy) == host.address and one.sent < until]
+    # What was in flight when a host was cut off may be answered once it is back.
+    ends = [one.end for one in result.answers if site.host_of(one.copy) == host.address and one.end < until]
     died = max(max(ends), asked)
     seen.running.marks[name] = died
     window = [sample for sample in seen.watch.samples if sample.at < until]
