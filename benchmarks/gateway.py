@@ -17,6 +17,7 @@ from pathlib import Path
 import gateway_overhead
 import gateway_picture
 import gateway_reactions
+import gateway_rest
 import msgspec
 from gateway_site import Site, site
 from serving_load import machine
@@ -28,6 +29,7 @@ FOLDER = ROOT / "build/gateway"
 PAGE = ROOT / "docs/explanation/gateway-speed.md"
 CHANGES = Path(__file__).with_name("gateway_changes.py")
 HOSTS, GATEWAYS = 3, 1
+BUSY_S = 0.2
 PARTS = ("overhead", "changes", "reactions")
 
 
@@ -44,9 +46,11 @@ def main() -> None:
     if "changes" in chosen:
         well &= _changes(arguments.quick)
     if "reactions" in chosen:
-        sections["reactions"] = _reactions(arguments.quick, arguments.fault)
+        sections |= _in_a_lab(arguments.quick, arguments.fault)
     day = datetime.now(UTC).date()
-    about = f"{day}, Python {platform.python_version()}, {begin} at the begin, {machine()} at the end"
+    about = (
+        f"{day}, Python {platform.python_version()}, {begin} at the begin, {machine().rpartition(' ')[2]} at the end"
+    )
     _keep(sections, about)
     if arguments.page:
         _fill(sections, about)
@@ -60,17 +64,25 @@ def main() -> None:
     sys.exit(1 if missed or not well else 0)
 
 
-def _reactions(quick: bool, fault: str | None) -> Section:
+def _in_a_lab(quick: bool, fault: str | None) -> dict[str, Section]:
+    """At rest, and around each fault, or one of them."""
     pace = gateway_reactions.QUICK if quick else gateway_reactions.FULL
     with site(FOLDER / "lab", HOSTS, GATEWAYS) as one:
+        sections = {} if fault else {"rest": gateway_rest.measure(one, pace.rest_s)}
         found = [_told(name, one, pace) for name in gateway_reactions.ALL if fault in (None, name)]
     section = gateway_reactions.section(found, GATEWAYS, HOSTS, one.rate)
-    return msgspec.structs.replace(section, picture=gateway_picture.picture(found))
+    sections["reactions"] = msgspec.structs.replace(section, picture=gateway_picture.picture(found))
+    return sections
 
 
 def _told(name: str, one: Site, pace: gateway_reactions.Pace) -> gateway_reactions.Reaction:
-    reaction = gateway_reactions.ALL[name](one, pace)
-    sys.stderr.write(f"{reaction.name}: {reaction.log}\n\n")
+    """One fault; again, where a target is missed while the machine was too busy for the load generator itself."""
+    for last in (False, False, True):
+        reaction = gateway_reactions.ALL[name](one, pace)
+        sys.stderr.write(f"{reaction.name}: {reaction.log}\n\n")
+        if last or reaction.late_s < BUSY_S or not any(map(_missed, reaction.targets)):
+            break
+        sys.stderr.write(f"{reaction.name}: the machine was busy with other things; once more\n")
     return reaction
 
 
@@ -89,7 +101,8 @@ def _missed(target: Target) -> bool:
 
 
 def _keep(sections: dict[str, Section], about: str) -> None:
-    document = {"about": about, "sections": sections}
+    kept = {name: msgspec.structs.replace(section, picture="") for name, section in sections.items()}
+    document = {"about": about, "sections": kept}
     (FOLDER / "gateway.json").write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=2))
     for name, section in sections.items():
         if section.picture:

@@ -121,6 +121,7 @@ def _section(runs: Mapping[tuple[str, str], Sequence[Run]], rounds: int, seconds
         Held("latency added at the median, of that by hand", statistics.median(ratios), "times", at_most=1.2),
         _throughput(runs, MANY, at_least=0.95),
         *(_throughput(runs, kind) for kind in (NEW, POST)),
+        *(_cpu(runs, kind, beside) for kind in (MANY, NEW) for beside in (BARE, CLOSING)),
     ]
     about = (
         f"{len(HOSTS) * COPIES} servers that answer {len(ANSWER)} bytes; {rounds} rounds of {seconds} s, in turn; "
@@ -137,6 +138,11 @@ def _throughput(runs: Mapping[tuple[str, str], Sequence[Run]], kind: Kind, at_le
     pairs = zip(runs[kind.name, GATEWAY], runs[kind.name, BARE], strict=True)
     ratio = statistics.median(mine.requests_per_s / bare.requests_per_s for mine, bare in pairs)
     return Held(f"requests/s of those by hand, {kind.name}", ratio, "times", at_least=at_least)
+
+
+def _cpu(runs: Mapping[tuple[str, str], Sequence[Run]], kind: Kind, beside: str) -> Held:
+    mine, other = (statistics.median(one.cpu_us for one in runs[kind.name, place]) for place in (GATEWAY, beside))
+    return Held(f"CPU of a request, {kind.name}, of that {beside}", mine / other, "times")
 
 
 @contextmanager

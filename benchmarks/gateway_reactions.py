@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 from flotilla.lab import Machine
 from gateway_site import FIRST, HOST_FILE, Observed, Site
+from gateway_watch import Watch
 from serving_table import Section, Table, Target, short
 
 BEFORE_S, SHOWN_S = 2.0, 6.0
@@ -27,9 +28,10 @@ class Pace(msgspec.Struct, frozen=True):
     before_s: float
     after_s: float
     loss_s: float
+    rest_s: float
 
 
-FULL, QUICK = Pace(4.0, 8.0, 60.0), Pace(2.5, 6.0, 15.0)
+FULL, QUICK = Pace(4.0, 8.0, 60.0, 60.0), Pace(2.5, 6.0, 15.0, 20.0)
 
 
 class Reaction(msgspec.Struct, frozen=True):
@@ -42,22 +44,26 @@ class Reaction(msgspec.Struct, frozen=True):
     requests: int
     lines: dict[str, Sequence[int]]
     log: str
+    late_s: float
+    """The longest that the load generator did not get a processor: a stall of this much says nothing."""
 
 
 def joins(site: Site, pace: Pace) -> Reaction:
-    """The copies of a host are started while its agent runs."""
+    """The copies of a host are started, whose agent is there already and may have them serve."""
     host = site.lab.hosts[-1]
     copies = site.copies(host)
     with site.observed() as seen:
         site.verb("drain", host.address)
         site.lab.run(host, ("docker", "stop", *copies), timeout_s=90)
-        seen.running.go_on(pace.before_s)
-        health = _Health(site, host)
-        site.lab.run(host, ("docker", "start", *copies))
-        site.verb("undrain", host.address)
-        site.wait_serving(seen.running, host)
+        asked = time.monotonic()
+        with site.under_way("undrain", host.address):
+            site.wait_written(host, HOST_FILE, asked)
+            seen.running.go_on(pace.before_s)
+            health = _Health(host, len(copies))
+            site.lab.run(host, ("docker", "start", *copies))
+            site.wait_serving(seen.running, host)
         seen.running.go_on(pace.after_s)
-    healthy = max(health.first(), site.written(host, HOST_FILE))
+    healthy = health.first()
     first = seen.running.result.first_after(healthy, host.address, site.host_of)
     took = first if first is not None else float("inf")
     return _reaction("a host joins", "healthy", healthy, site, seen, [
@@ -69,10 +75,11 @@ def joins(site: Site, pace: Pace) -> Reaction:
 def returns(site: Site, pace: Pace) -> Reaction:
     """A host that was killed is started again: Docker, the copies, the agent."""
     host = site.lab.hosts[-1]
+    count = len(site.copies(host))
     with site.observed() as seen:
         site.lab.kill(host)
         seen.running.go_on(pace.after_s)
-        health = _Health(site, host)
+        health = _Health(host, count)
         site.lab.start(host)
         site.wait_serving(seen.running, host)
         seen.running.go_on(pace.after_s)
@@ -184,9 +191,11 @@ def section(reactions: Sequence[Reaction], gateways: int, hosts: int, rate: floa
         for one in reactions
         for target in one.targets
     ]
+    late_s = max(one.late_s for one in reactions)
     about = (
         f"A lab of {hosts} hosts with 4 copies each and {gateways} gateway; {rate:.0f} requests/s, GET and POST, half "
-        f"of them over kept connections; {sum(one.requests for one in reactions)} requests in all."
+        f"of them over kept connections; {sum(one.requests for one in reactions)} requests in all. The "
+        f"load generator itself was kept waiting for its processor by {late_s:.2f} s at most."
     )
     targets = [target for one in reactions for target in one.targets]
     return Section("Reactions", about, Table(("", "reached", ""), rows), targets, reactions)
@@ -195,27 +204,32 @@ def section(reactions: Sequence[Reaction], gateways: int, hosts: int, rate: floa
 def _dead(name: str, host: Machine, asked: float, limit_s: float, pace: Pace, site: Site, seen: Observed) -> Reaction:
     result = seen.running.result
     until = asked + pace.after_s
-    ends = [one.end for one in result.answers if site.host_of(one.copy) == host.address and one.sent < until]
+    # What was in flight when a host was cut off may be answered once it is back.
+    ends = [one.end for one in result.answers if site.host_of(one.copy) == host.address and one.end < until]
     died = max(max(ends), asked)
     seen.running.marks[name] = died
     window = [sample for sample in seen.watch.samples if sample.at < until]
-    last = type(seen.watch)(window).last_chosen(host.address, died)
+    tries = Watch(window).chosen(host.address, died)
+    last = max((at - died for at, _ in tries), default=0.0)
+    late = sum(count for at, count in tries if at > died + limit_s)
     return _reaction(name, name, died, site, seen, [
-        Target(f"{name}: s until no request goes there", (last or died) - died, "s", at_most=limit_s),
-        *_none_lost(name, seen),
+        Target(f"{name}: s until no request goes there", last, "s", at_most=limit_s),
+        Target(f"{name}: tries there after {limit_s:g} s", late, "requests"),
+        *_none_lost(name, seen, until=until),
     ])  # fmt: skip
 
 
-def _none_lost(name: str, seen: Observed, stall: bool = True) -> list[Target]:
+def _none_lost(name: str, seen: Observed, stall: bool = True, until: float | None = None) -> list[Target]:
+    """Of all requests none is lost; the stall is of those that were due before ``until``."""
     result = seen.running.result
     lost = Target(f"{name}: requests lost", len(result.lost), "lost", at_most=0)
-    longest = Target(f"{name}: longest stall", result.stall_s, "s", at_most=1.0 if stall else None)
-    late = Target(f"{name}: the generator was late by", result.late_s, "s")
-    return [lost, longest, late]
+    stall_s = result.stall_between(result.begin, until or result.end)
+    longest = Target(f"{name}: longest stall", stall_s, "s", at_most=1.0 if stall else None)
+    return [lost, longest]
 
 
 def _none_down(name: str, begin: float, end: float, seen: Observed) -> Target:
-    during = type(seen.watch)([sample for sample in seen.watch.samples if sample.at < end])
+    during = Watch([sample for sample in seen.watch.samples if sample.at < end])
     return Target(f"{name}: live servers held for dead", len(during.went_down(begin)), "servers", at_most=0)
 
 
@@ -229,17 +243,17 @@ def _reaction(name: str, word: str, moment: float, site: Site, seen: Observed, t
         if 0 <= step < steps and one.sent > moment - BEFORE_S:
             host = site.host_of(one.copy) if one.copy else "lost"
             lines.setdefault(host, [0] * steps)[step] += 1
-    return Reaction(name, word, targets, len(result.answers), dict(sorted(lines.items())), result.text())
+    return Reaction(name, word, targets, len(result.answers), dict(sorted(lines.items())), result.text(), result.late_s)
 
 
 class _Health:
     """Asks the copies of a host for their health, again and again, until each has said 200."""
 
-    def __init__(self, site: Site, host: Machine) -> None:
+    def __init__(self, host: Machine, copies: int) -> None:
         self._times: dict[int, float] = {}
         self._threads = [
             threading.Thread(target=self._ask, args=(host.address, FIRST + index), daemon=True)
-            for index in range(len(site.copies(host)))
+            for index in range(copies)
         ]
         for thread in self._threads:
             thread.start()

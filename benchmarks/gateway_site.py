@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -56,6 +57,14 @@ class Site:
             raise SystemExit(f"flotilla {' '.join(words)}: {done.stdout}{done.stderr}")
         return done.stdout
 
+    @contextmanager
+    def under_way(self, *words: str) -> Iterator[None]:
+        """Runs a command while the block runs, and waits for its end after it."""
+        with ThreadPoolExecutor(1) as thread:
+            command = thread.submit(self.verb, *words)
+            yield
+            command.result()
+
     def copies(self, host: Machine) -> list[str]:
         """The containers of the service's copies on a host, whether they run or not."""
         own = ("--all", "--filter", f"label=flotilla.service={SERVICE}", "--format", "{{.Names}}")
@@ -90,9 +99,16 @@ class Site:
         changed = float(self.lab.run(host, ("stat", "--format", "%.9Y", file)))
         return changed - time.time() + time.monotonic()
 
+    def wait_written(self, host: Machine, file: str, since: float, seconds: float = 30.0) -> None:
+        """Until a file on a host is younger than that."""
+        end = time.monotonic() + seconds
+        while self.written(host, file) < since:
+            if time.monotonic() > end:
+                raise SystemExit(f"{host.name}: {file} was not written within {seconds} s")
+
     def exec_argv(self, machine: Machine, container: str) -> tuple[str, ...]:
-        """What runs a command in a container of a machine of the lab."""
-        return ("docker", "exec", machine.container, "docker", "exec", container)
+        """What runs a command in a container of a machine of the lab, with its standard input."""
+        return ("docker", "exec", "--interactive", machine.container, "docker", "exec", "--interactive", container)
 
     @contextmanager
     def observed(self, **more: object) -> Iterator[Observed]:

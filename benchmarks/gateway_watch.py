@@ -14,8 +14,10 @@ from contextlib import contextmanager
 import msgspec
 
 PERIOD_S = 0.03
+END_S = 10.0
 PROGRAM = """
-import json, socket, time
+import json, os, socket, threading, time
+threading.Thread(target=lambda: os._exit(len(os.read(0, 1))), daemon=True).start()
 while True:
     begin, data = time.monotonic(), b""
     try:
@@ -48,16 +50,19 @@ class Watch:
     def __init__(self, samples: Sequence[Sample]) -> None:
         self.samples = samples
 
-    def last_chosen(self, host: str, since: float) -> float | None:
-        """When HAProxy last chose a server of the host for a request, as of the sample before: None if not since."""
-        last, before = None, None
+    def chosen(self, host: str, since: float) -> list[tuple[float, int]]:
+        """How often HAProxy chose a server of the host for a request between a sample and the next, where it did. The
+        time is that of the earlier one."""
+        found: list[tuple[float, int]] = []
+        before: tuple[float, int] | None = None
         for sample in self.samples:
             count = sum(chosen for name, (_, chosen) in sample.servers.items() if _host(name) == host)
-            # A smaller count is that of a new worker, which begins at 0.
-            if before is not None and count != before[1] and count and sample.at >= since:
-                last = max(before[0], since)
+            if before is not None and count != before[1] and sample.at >= since:
+                # A smaller count is that of a new worker, which begins at 0.
+                more = count - before[1] if count > before[1] else count
+                found += [(max(before[0], since), more)] if more else []
             before = (sample.at, count)
-        return last
+        return found
 
     def went_down(self, since: float, but: str = "") -> list[str]:
         """The servers that were held for dead at any time since then, without those of the host ``but``."""
@@ -70,21 +75,13 @@ class Watch:
         }
         return sorted(found)
 
-    def down_after(self, host: str, since: float) -> float | None:
-        """How long after ``since`` all checked servers of the host were held for dead."""
-        for sample in self.samples:
-            mine = [status for name, (status, _) in sample.servers.items() if _host(name) == host]
-            checked = [status for status in mine if status != "no check"]
-            if sample.at >= since and checked and not any(status.startswith("UP") for status in checked):
-                return sample.at - since
-        return None
-
 
 @contextmanager
 def watching(exec_argv: Sequence[str]) -> Iterator[Watch]:
-    """Reads samples for the time of the block. ``exec_argv`` runs a command in the gateway's container."""
+    """Reads samples for the time of the block. ``exec_argv`` runs a command in the gateway's container,
+    with its standard input."""
     samples: list[Sample] = []
-    process = subprocess.Popen([*exec_argv, "python3", "-c", PROGRAM], stdout=subprocess.PIPE)
+    process = subprocess.Popen([*exec_argv, "python3", "-c", PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def read() -> None:
         assert process.stdout is not None
@@ -96,8 +93,13 @@ def watching(exec_argv: Sequence[str]) -> Iterator[Watch]:
     try:
         yield Watch(samples)
     finally:
-        process.kill()
-        process.wait()
+        # Its standard input ends: a client of `docker exec` that is killed leaves its program running.
+        assert process.stdin is not None
+        process.stdin.close()
+        try:
+            process.wait(END_S)
+        finally:
+            process.kill()
         reader.join()
         assert process.stdout is not None
         process.stdout.close()

@@ -112,6 +112,7 @@ public final class Service {
     /** Health says 503 from now on, and those who ask go elsewhere; what still comes is answered, until nothing comes. */
     private void stop(HttpServer server) {
         stopping = true;
+        asked = now();
         var linger = now() + LINGER_MS;
         while (now() < Math.min(linger, asked + QUIET_MS)) pause(50);
         var finish = now() + FINISH_MS;

@@ -82,6 +82,7 @@ server.keepAliveTimeout = 65_000; // longer than the proxy in front keeps a conn
 process.once("SIGTERM", async () => {
   // Health says 503 from now on, and those who ask go elsewhere; what still comes is answered, until nothing comes.
   state.stopping = true;
+  state.asked = performance.now();
   const linger = performance.now() + LINGER_MS;
   while (performance.now() < Math.min(linger, state.asked + QUIET_MS)) await sleep(50);
   server.close();

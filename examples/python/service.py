@@ -159,15 +159,15 @@ class Server(ThreadingHTTPServer):
 
 def main() -> None:
     server = Server(("0.0.0.0", int(os.environ.get("PORT", "8000"))), Handler)
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    stops = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, stops)  # in all threads: only sigwait, below, sees them
     threading.Thread(target=server.serve_forever, daemon=True).start()
     state.ready = True
     print(f"{NAME} {VERSION} is ready", flush=True)
-    stop.wait()
+    signal.sigwait(stops)
 
     # Health says 503 from now on, and those who ask go elsewhere; what still comes is answered, until nothing comes.
-    state.stopping = True
+    state.stopping, state.asked = True, time.monotonic()
     linger = time.monotonic() + LINGER_S
     while time.monotonic() < min(linger, state.asked + QUIET_S):
         time.sleep(0.05)

@@ -86,7 +86,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     kept: float = 0.5
     connections: int = 16
     timeout_s: float = 10.0
-    connect_s: float = 1.0
+    connect_s: float = 3.0
     order: Order = Order.IN_TURN
     again: Again = Again.NEVER
     copy_header: str = "x-copy"
@@ -184,6 +184,10 @@ class Result:
         """The longest that the generator itself was late: a part of `stall_s` that the gateway has no part in."""
         return max((by for _, by in self.late), default=0.0)
 
+    def stall_between(self, begin: float, end: float) -> float:
+        """The longest wait of the requests that were due in this time."""
+        return max((one.stall_s for one in self.between(begin, end)), default=0.0)
+
     def quantile_s(self, share: float) -> float:
         """The latency that this share of the requests stayed under."""
         times = sorted(one.stall_s for one in self.answers)
@@ -226,6 +230,9 @@ class Result:
             f"at most and used {self.cpu:.0%} of a core",
             f"kept connections: {self.idle_closed} closed idle, {self.races} closed just as they were used",
         ]
+        if self.answers:
+            longest = max(self.answers, key=lambda one: one.stall_s)
+            lines.append(f"the longest wait began at {longest.due - self.begin:.3f} s")
         lines += [f"{name} at {at - self.begin:.3f} s" for name, at in self.marks.items()]
         lines += [
             f"lost at {one.sent - self.begin:.3f} s: {self.load.asks[one.ask].method} {one.outcome.name.lower()} "

@@ -36,12 +36,16 @@ CLOSE = re.compile(rb"\r\nconnection:\s*close", re.IGNORECASE)
 class Exchange:
     """One request on its way, over as many tries as it takes."""
 
-    __slots__ = ("ask", "begun", "due", "elsewhere", "gateway", "kept", "number", "opening", "races", "sent", "tried")
+    __slots__ = (
+        "ask", "awake", "begun", "due", "elsewhere", "gateway", "kept", "number", "opening", "opens", "races", "sent",
+        "tried",
+    )  # fmt: skip
 
     def __init__(self, number: int, due: float, begun: float, ask: int, kept: bool) -> None:
         self.number, self.due, self.begun, self.sent, self.ask, self.kept = number, due, begun, begun, ask, kept
         self.races = self.elsewhere = 0
         self.gateway = 0
+        self.awake = self.opens = 0.0
         self.tried: set[int] = set()
         self.opening: asyncio.Task[None] | Connection | None = None
 
@@ -161,6 +165,8 @@ class Engine:
         self.late: list[tuple[float, float]] = []
         self.idle_closed = self.lost = self._turn = self._began = 0
         self._flying: dict[int, Exchange] = {}
+        self._opening: dict[int, Exchange] = {}
+        self._awake = 0.0
         self._idle: list[deque[Connection]] = [deque() for _ in self.gateways]
         self._open: list[set[Connection]] = [set() for _ in self.gateways]
         self._away_until = [0.0] * len(self.gateways)
@@ -298,6 +304,7 @@ class Engine:
             kept = int((number // kinds + 1) * self.load.kept) > int(number // kinds * self.load.kept)
             exchange = Exchange(number, due, now, number % kinds, kept)
             exchange.gateway = self._choose(now)
+            exchange.awake = self._awake
             self._flying[number] = exchange
             self._begin(exchange)
 
@@ -323,44 +330,57 @@ class Engine:
         self._open_for(exchange)
 
     def _open_for(self, exchange: Exchange) -> None:
-        exchange.sent = time.monotonic()
+        exchange.sent, exchange.opens = time.monotonic(), self._awake
+        self._opening[exchange.number] = exchange
         exchange.opening = self._loop.create_task(self._connect(exchange))
 
     async def _connect(self, exchange: Exchange) -> None:
         host, port = self.gateways[exchange.gateway]
         try:
-            async with asyncio.timeout(self.load.connect_s):
-                _, connection = await self._loop.create_connection(
-                    lambda: Connection(self, exchange.gateway), host, port
-                )
-        except TimeoutError:
-            self._refused(exchange, f"no connection within {self.load.connect_s} s")
+            _, connection = await self._loop.create_connection(lambda: Connection(self, exchange.gateway), host, port)
         except OSError as error:
+            self._opening.pop(exchange.number, None)
             self._refused(exchange, str(error))
-        else:
-            if exchange.number not in self._flying:
-                connection.transport.abort()
-                return
-            if exchange.kept:
-                self._open[exchange.gateway].add(connection)
-            connection.send(exchange)
+            return
+        self._opening.pop(exchange.number, None)
+        if exchange.number not in self._flying:
+            connection.transport.abort()
+            return
+        if exchange.kept:
+            self._open[exchange.gateway].add(connection)
+        connection.send(exchange)
 
     async def _sweep(self) -> None:
-        """Ends what waits for too long: the oldest come first."""
+        """Ends what waits for too long: the oldest come first. Time in which this process did not get a processor is
+        not the gateway's, and is not counted."""
+        last = time.monotonic()
         while True:
             await asyncio.sleep(SWEEP_S)
-            before = time.monotonic() - self.load.timeout_s
+            now = time.monotonic()
+            self._awake, last = self._awake + min(now - last, 2 * SWEEP_S), now
+            while self._opening:
+                exchange = next(iter(self._opening.values()))
+                if self._awake - exchange.opens < self.load.connect_s:
+                    break
+                del self._opening[exchange.number]
+                self._cancel(exchange)
+                self._refused(exchange, f"no connection within {self.load.connect_s} s")
             while self._flying:
                 exchange = next(iter(self._flying.values()))
-                if exchange.due > before:
+                if self._awake - exchange.awake < self.load.timeout_s:
                     break
-                under_way = exchange.opening
                 self._end(exchange, Outcome.TIMED_OUT, 0, "", f"no answer within {self.load.timeout_s} s")
-                if isinstance(under_way, Connection):
-                    under_way.exchange = None
-                    under_way.transport.abort()
-                elif under_way is not None:
-                    under_way.cancel()
+                self._cancel(exchange)
+
+    def _cancel(self, exchange: Exchange) -> None:
+        """Gives up the try that is under way."""
+        self._opening.pop(exchange.number, None)
+        under_way = exchange.opening
+        if isinstance(under_way, Connection):
+            under_way.exchange = None
+            under_way.transport.abort()
+        elif under_way is not None:
+            under_way.cancel()
 
     async def _tell(self) -> None:
         while True:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
 
-from flotilla.errors import FlotillaError
+from flotilla.cli.exits import told
 from flotilla.lab import Condition, Lab, Machine, down, labs
 
 DIRECTORY = Path("lab")
@@ -67,7 +65,7 @@ def up(
     """Make a lab: networks, engines, sshd, a key, and DIR/fleet.yaml. It takes seconds, and a minute the first time."""
     folder = directory or DIRECTORY
     begin = time.monotonic()
-    with _told():
+    with told():
         made = Lab.up(
             folder.resolve(),
             hosts=hosts,
@@ -87,7 +85,7 @@ def up(
 @_which
 def down_(directory: Path | None, name: str | None) -> None:
     """Remove a lab: containers, volumes, network, and the files it wrote. Works after any crash, and twice."""
-    with _told():
+    with told():
         there = down(_folder(directory, name), name, say=_say)
     click.echo("Nothing is left of the lab but the images." if there else "There is no such lab; nothing to remove.")
 
@@ -97,7 +95,7 @@ def down_(directory: Path | None, name: str | None) -> None:
 @_which
 def kill(host: str, directory: Path | None, name: str | None) -> None:
     """End HOST as a power cut does: every process with -9."""
-    with _told():
+    with told():
         _find(directory, name).kill(host)
     click.echo(f"{host} is dead. `flotilla lab start {host}` starts it again.")
 
@@ -107,7 +105,7 @@ def kill(host: str, directory: Path | None, name: str | None) -> None:
 @_which
 def start(hosts: tuple[str, ...], directory: Path | None, name: str | None) -> None:
     """Start HOST again, or all that are dead, and wait until they answer."""
-    with _told():
+    with told():
         found = _find(directory, name)
         dead = [condition.machine for condition in found.status() if not condition.running]
         for machine in [found.machine(host) for host in hosts] or dead:
@@ -121,7 +119,7 @@ def start(hosts: tuple[str, ...], directory: Path | None, name: str | None) -> N
 @_which
 def cut(host: str, directory: Path | None, name: str | None) -> None:
     """Pull HOST's cable: it runs on, and nothing reaches it or leaves it."""
-    with _told():
+    with told():
         _find(directory, name).cut(host)
     click.echo(f"{host} is cut off. `flotilla lab mend {host}` puts the cable back in.")
 
@@ -131,7 +129,7 @@ def cut(host: str, directory: Path | None, name: str | None) -> None:
 @_which
 def mend(host: str, directory: Path | None, name: str | None) -> None:
     """Put HOST's cable back in."""
-    with _told():
+    with told():
         _find(directory, name).mend(host)
     click.echo(f"{host} is on the network.")
 
@@ -141,7 +139,7 @@ def mend(host: str, directory: Path | None, name: str | None) -> None:
 @_json
 def status(directory: Path | None, name: str | None, as_json: bool) -> None:
     """Say how each machine is: dead or alive, its network's faults, the containers on it."""
-    with _told():
+    with told():
         found = _find(directory, name)
         conditions = found.status()
     if as_json:
@@ -156,7 +154,7 @@ def status(directory: Path | None, name: str | None, as_json: bool) -> None:
 @_json
 def list_(as_json: bool) -> None:
     """List the labs of this machine."""
-    with _told():
+    with told():
         found = labs()
     if as_json:
         _print([{"name": one.name, "dir": str(one.directory), "machines": one.machines} for one in found])
@@ -231,17 +229,3 @@ def _print(value: object) -> None:
 
 def _say(line: str) -> None:
     click.echo(line, err=True)
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Ends the program with what is wrong, where it is one of ours."""
-    try:
-        yield
-    except FlotillaError as error:
-        click.echo(f"flotilla: {error}", err=True)
-        sys.exit(1)
-
-
-if __name__ == "__main__":
-    lab()

@@ -145,7 +145,13 @@ def _host(fleet: Fleet, address: str, member: MemberStatus | None, told: Told | 
     file = told.file if told is not None else None
     if told is not None and not told.why:
         drift += _drift(fleet, told)
-    drained = file is not None and (file.drain or any(one.state == State.DRAIN for one in file.services))
+    if file is not None:
+        drift += [
+            f"{one.name}: out of rotation, a deploy is under way or did not end"
+            for one in file.services
+            if one.state == State.DRAIN and not one.held
+        ]
+    drained = file is not None and (file.drain or any(one.held for one in file.services))
     return HostLine(
         address=address,
         member=member.status if member is not None else "no member",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from flotilla.domain.fleet import Fleet
-from flotilla.operator.deploy.facts import Facts, HostFacts
+from flotilla.domain.fleet import Fleet, Service
+from flotilla.operator.deploy.facts import Facts, HostFacts, Image
 from flotilla.operator.deploy.plan import HostPlan, Plan
 from flotilla.rollout import image_reference, runs_as_root
 from flotilla.rollout.layout import AGENT
@@ -33,18 +33,20 @@ def _host(fleet: Fleet, facts: Facts, there: HostFacts, host: HostPlan) -> list[
                 f"has no image {image}, nor has this machine, and the fleet file names no registry: build it here"
             )
     for service in fleet.services:
-        own = there.images.get(image_reference(fleet, service))
-        if own is not None and runs_as_root(service, own.user):
-            found.append(root(service.name))
+        reference = image_reference(fleet, service)
+        own = there.images.get(reference) or (None if fleet.registry else facts.here.get(reference))
+        found += root(service, own)
     return found + _ports(fleet, there, host)
 
 
-def root(service: str) -> str:
-    """That copies would be root."""
-    return (
-        f"the image of {service} runs as root: give it a user (USER in its Dockerfile), or say so in the fleet file "
-        f"(services.{service}.user)"
-    )
+def root(service: Service, image: Image | None) -> list[str]:
+    """That copies would be root, if they would."""
+    if image is None or not runs_as_root(service, image.user):
+        return []
+    return [
+        f"the image of {service.name} runs as root: give it a user (USER in its Dockerfile), or say so in the fleet "
+        f"file (services.{service.name}.user)"
+    ]
 
 
 def _ports(fleet: Fleet, there: HostFacts, host: HostPlan) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from flotilla.domain.fleet import Fleet, Service
+from flotilla.domain.fleet import Fleet
 from flotilla.domain.handed import GatewayFile, HostFile
 from flotilla.domain.secret import Secret
 from flotilla.domain.status import StatusDocument
@@ -46,12 +46,13 @@ class GatewayFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """All of it. ``away`` says of machines why they cannot be worked on, ``unreadable`` what cannot be read here."""
+    """All of it. ``away`` says of machines why they cannot be worked on, ``here`` has the images of the operator's own
+    machine, ``unreadable`` says what cannot be read there."""
 
     hosts: Mapping[str, HostFacts]
     gateways: Mapping[str, GatewayFacts]
     away: Mapping[str, str]
-    here: frozenset[str]
+    here: Mapping[str, Image]
     secrets: Mapping[str, Mapping[str, Secret]]
     unreadable: Sequence[str]
     password: Secret | None = None
@@ -93,7 +94,7 @@ async def look(world: World, hosts: Sequence[str]) -> Facts:
         hosts={address: found[address] for address in hosts if address in found},
         gateways={address: front[address] for address in fleet.gateways if address in front},
         away=away,
-        here=frozenset([ref for ref in references(fleet) if await _is_here(world.workshop, ref)]),
+        here=await _here(world.workshop, fleet),
         secrets=known,
         unreadable=(*unreadable, *problem, *problems),
         password=password,
@@ -107,19 +108,18 @@ async def look_at_host(machine: Machine, fleet: Fleet) -> HostFacts:
     return HostFacts(
         file=await files.read_host_file(machine),
         containers=await containers.containers(machine),
-        images=await images(machine, fleet.services, fleet),
+        images=await images(machine, fleet),
         taken=read_listening((await machine.run(LISTENING)).out.decode()),
     )
 
 
-async def images(machine: Machine, services: Sequence[Service], fleet: Fleet) -> dict[str, Image]:
+async def images(machine: Machine, fleet: Fleet) -> dict[str, Image]:
     """The services' images that the machine has."""
     found = {}
-    for reference in dict.fromkeys(image_reference(fleet, service) for service in services):
+    for reference in references(fleet):
         done = await machine.run((*INSPECT, reference))
         if done.status == 0:
-            identity, _, user = done.out.decode().strip().partition(" ")
-            found[reference] = Image(identity, user)
+            found[reference] = _image(done.out)
         elif b"No such image" not in done.err:
             raise failed(machine.address, (*INSPECT, reference), done)
     return found
@@ -140,8 +140,18 @@ def read_listening(out: str) -> frozenset[int]:
     return frozenset(ports)
 
 
-async def _is_here(workshop: Workshop, reference: str) -> bool:
-    return (await workshop.run((*INSPECT, reference))).status == 0
+async def _here(workshop: Workshop, fleet: Fleet) -> dict[str, Image]:
+    found = {}
+    for reference in references(fleet):
+        done = await workshop.run((*INSPECT, reference))
+        if done.status == 0:
+            found[reference] = _image(done.out)
+    return found
+
+
+def _image(out: bytes) -> Image:
+    identity, _, user = out.decode().strip().partition(" ")
+    return Image(identity, user)
 
 
 async def _password(world: World) -> tuple[Secret | None, tuple[str, ...]]:

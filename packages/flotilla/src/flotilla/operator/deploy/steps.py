@@ -13,14 +13,15 @@ from flotilla.domain.handed import GatewayFile, HostFile
 from flotilla.domain.report import State
 from flotilla.domain.secret import Secret
 from flotilla.domain.status import StatusDocument
-from flotilla.errors import NotInTime, OperatorError
+from flotilla.errors import ChecksFailed, NotInTime, OperatorError
 from flotilla.operator import containers, files, gateways, images, rotation, secrets
 from flotilla.operator.commands import everywhere, succeed
 from flotilla.operator.deploy import checks, probe
 from flotilla.operator.deploy.facts import Facts, look_at_host
+from flotilla.operator.deploy.facts import images as known_images
 from flotilla.operator.deploy.plan import HostPlan, Plan, ServicePlan, digests
 from flotilla.operator.world import World
-from flotilla.rollout import container_name, copy_argv, image_reference, runs_as_root
+from flotilla.rollout import container_name, copy_argv, image_reference
 from flotilla.rollout.layout import CERTIFICATES_FOLDER, USER
 
 TOLD_S = 30.0
@@ -28,7 +29,7 @@ DRAIN_MARGIN_S = 10.0
 
 
 async def bring_images(world: World, facts: Facts, hosts: Sequence[HostPlan]) -> None:
-    """Images, where they are missing; nothing else is touched. A registry is asked first."""
+    """Images, where they are missing; nothing else is touched. What a registry gave is checked now."""
 
     async def bring(address: str) -> None:
         for image in lacking[address]:
@@ -36,6 +37,14 @@ async def bring_images(world: World, facts: Facts, hosts: Sequence[HostPlan]) ->
                 await images.pull(world, address, world.fleet.registry, facts.password, image)
             else:
                 await images.send(world, address, image)
+        there = await known_images(world.at(address), world.fleet)
+        found = [
+            f"{address}: {problem}"
+            for service in world.fleet.services
+            for problem in checks.root(service, there.get(image_reference(world.fleet, service)))
+        ]
+        if found:
+            raise ChecksFailed(found)
 
     lacking = {host.address: host.images for host in hosts if host.images}
     await everywhere(lacking, bring)
@@ -119,8 +128,6 @@ async def _start(
     image = there.images.get(image_reference(world.fleet, service))
     if image is None:
         raise OperatorError(f"{address}: has no image {image_reference(world.fleet, service)} any more")
-    if runs_as_root(service, image.user):
-        raise OperatorError(f"{address}: {checks.root(service.name)}")
     digest = digests(world.fleet, facts, there)[service.name]
     await secrets.write(machine, service.name, known)
     world.say(address, f"starts {len(part.start)} copies of {service.name} {service.version}")
