@@ -71,9 +71,10 @@ async def _healthy(
         return _Seen(False, ended) if ended else None
 
     seen = await until(world, service.health.deadline_s, look)
+    said = f"GET {request.path} got {shown(last, secrets)}"
     if seen is None:
-        return f"it did not get healthy within {service.health.deadline_s:g} s: GET {request.path} got {shown(last, secrets)}"
-    return "" if seen.healthy else f"{seen.why}; GET {request.path} got {shown(last, secrets)}"
+        return f"it did not get healthy within {service.health.deadline_s:g} s: {said}"
+    return "" if seen.healthy else f"{seen.why}; {said}"
 
 
 def ending(state: str) -> str:
