@@ -132,7 +132,7 @@ def _split(words: list[str]) -> tuple[dict[str, list[str]], list[str]]:
     """Flags with their values, and what comes after them."""
     flags: dict[str, list[str]] = {}
     place = 0
-    while place < len(words) and words[place].startswith("-"):
+    while place < len(words) and words[place].startswith("-") and words[place] != "-":
         if words[place] in FLAGS:
             place += 1
             continue

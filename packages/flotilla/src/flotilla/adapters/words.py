@@ -16,6 +16,10 @@ def shown(argv: Sequence[str]) -> str:
 
 
 def tail(said: bytes, lines: int = 8) -> str:
-    """The last lines of what a program wrote."""
+    """The last lines of what a program wrote. A line that would begin in its middle is left out, so that half a word
+    is never taken for a whole one."""
     text = said[-LONGEST_TAIL:].decode(errors="replace")
-    return "\n".join(line.rstrip() for line in text.strip().splitlines()[-lines:])
+    found = text.strip().splitlines()
+    if len(said) > LONGEST_TAIL:
+        found = found[1:]
+    return "\n".join(line.rstrip() for line in found[-lines:])

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from flotilla.errors import Refused
+from flotilla.fleetfile import parse
 
 TEXT = """\
 # What should be. flotilla --fleet {file} provision makes it so on machines, deploy brings the services there.
@@ -50,8 +51,10 @@ def text(name: str, gateways: Sequence[str], hosts: Sequence[str], file: str) ->
 
 
 def write(path: Path, name: str, gateways: Sequence[str], hosts: Sequence[str]) -> None:
-    """Writes it. Raises `Refused` where something is there, or it cannot be written."""
+    """Writes it. Raises `Refused` where something is there, or it cannot be written, and `FleetFileError` where it
+    would not be right."""
     content = text(name, gateways, hosts, str(path))
+    parse(content, path.parent, file=str(path))
     try:
         with path.open("x") as file:
             file.write(content)

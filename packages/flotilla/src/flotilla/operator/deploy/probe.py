@@ -40,7 +40,7 @@ async def check(
     world: World, address: str, service: Service, index: int, name: str, secrets: Mapping[str, Secret]
 ) -> None:
     """Waits until a copy is healthy, and asks its smoke request. Raises `CopyFailed`."""
-    why = await _healthy(world, address, service, index, name)
+    why = await _healthy(world, address, service, index, name, secrets)
     if not why and service.smoke is not None:
         request = smoke_request(service.smoke, secrets)
         answer = await world.at(address).ask(
@@ -48,13 +48,15 @@ async def check(
         )
         if not isinstance(answer, Answer) or answer.status != service.smoke.expect:
             asked = f"{request.method} {request.path}"
-            why = f"its smoke request {asked} wants {service.smoke.expect}, and got {shown(answer)}"
+            why = f"its smoke request {asked} wants {service.smoke.expect}, and got {shown(answer, secrets)}"
     if why:
         log = await last_words(world.at(address), name)
         raise CopyFailed(f"{address}: {name}: {why}\nits log ends with:\n{_indented(hidden(log, secrets))}")
 
 
-async def _healthy(world: World, address: str, service: Service, index: int, name: str) -> str:
+async def _healthy(
+    world: World, address: str, service: Service, index: int, name: str, secrets: Mapping[str, Secret]
+) -> str:
     """Why a copy did not get healthy, empty where it did."""
     machine = world.at(address)
     request = Request(path=service.health.path)
@@ -69,9 +71,10 @@ async def _healthy(world: World, address: str, service: Service, index: int, nam
         return _Seen(False, ended) if ended else None
 
     seen = await until(world, service.health.deadline_s, look)
+    said = f"GET {request.path} got {shown(last, secrets)}"
     if seen is None:
-        return f"it did not get healthy within {service.health.deadline_s:g} s: GET {request.path} got {shown(last)}"
-    return "" if seen.healthy else f"{seen.why}; GET {request.path} got {shown(last)}"
+        return f"it did not get healthy within {service.health.deadline_s:g} s: {said}"
+    return "" if seen.healthy else f"{seen.why}; {said}"
 
 
 def ending(state: str) -> str:
@@ -97,11 +100,11 @@ def smoke_request(smoke: Smoke, secrets: Mapping[str, Secret]) -> Request:
     return Request(method=smoke.method, path=smoke.path, headers=headers, body=body)
 
 
-def shown(answer: Answer | NoAnswer) -> str:
-    """An answer for people."""
+def shown(answer: Answer | NoAnswer, secrets: Mapping[str, Secret]) -> str:
+    """An answer for people, short and without the secrets."""
     if isinstance(answer, NoAnswer):
         return answer.why
-    text = re.sub(r"\s+", " ", answer.body.decode(errors="replace")).strip()
+    text = re.sub(r"\s+", " ", hidden(answer.body.decode(errors="replace"), secrets)).strip()
     return f"{answer.status}" + (f": {text[:LONGEST_SHOWN]}" if text else "")
 
 
