@@ -1,4 +1,4 @@
-"""What a fleet must survive, one function a fault: each makes it under load, waits for what should come of it, and ends it.
+"""What a fleet must survive, one function a fault: each makes it under load, waits for what comes of it, and ends it.
 
 A fault is given the stage and the load under way. Afterwards the fleet has to be whole again by itself, and of all
 requests no more may be lost than the fault's entry says.
