@@ -209,6 +209,15 @@ async def test_machines_that_are_not_provisioned_are_told_of(tmp_path: Path) -> 
     )
 
 
+async def test_a_host_that_alone_answers_for_a_service_is_warned_of(tmp_path: Path) -> None:
+    memory = await _provisioned(tmp_path)
+    await deploy(memory.world())
+    warning = f"warning: {HOSTS[0]} alone answers for shop: nobody does while its copies are replaced"
+    assert warning not in (await deploy(memory.version("1.0.1"), dry_run=True)).plan
+    await drain(memory.world(), HOSTS[1])
+    assert warning in (await deploy(memory.version("1.0.1"), dry_run=True)).plan
+
+
 async def test_a_dry_run_touches_nothing(tmp_path: Path) -> None:
     memory = await _provisioned(tmp_path)
     before = memory.changes()

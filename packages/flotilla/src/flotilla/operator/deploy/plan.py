@@ -13,6 +13,7 @@ import msgspec
 from flotilla.domain.fleet import Fleet, Service
 from flotilla.domain.handed import GatewayFile, HostFile
 from flotilla.domain.report import State
+from flotilla.domain.status import StatusDocument
 from flotilla.operator import secrets
 from flotilla.operator.deploy.facts import Facts, HostFacts
 from flotilla.operator.releases import next_generation
@@ -97,7 +98,7 @@ def plan(fleet: Fleet, facts: Facts, *, named: bool = False) -> Plan:
     if known:
         hosts = tuple(_host(fleet, facts, address, current) for address in facts.hosts)
         if named or not any(host.changes for host in hosts):
-            return Plan(generation=current, first=None, gateway=None, hosts=hosts, warnings=_warnings(fleet, hosts))
+            return Plan(generation=current, first=None, gateway=None, hosts=hosts, warnings=_warnings(facts, hosts))
     generation = _next(facts, generations)
     hosts = tuple(_host(fleet, facts, address, generation) for address in facts.hosts)
     final = gateway_file(fleet, generation)
@@ -110,7 +111,7 @@ def plan(fleet: Fleet, facts: Facts, *, named: bool = False) -> Plan:
         if service.name not in names
     }
     first = msgspec.structs.replace(final, services=(*final.services, *going.values()))
-    return Plan(generation=generation, first=first, gateway=final, hosts=hosts, warnings=_warnings(fleet, hosts))
+    return Plan(generation=generation, first=first, gateway=final, hosts=hosts, warnings=_warnings(facts, hosts))
 
 
 def digests(fleet: Fleet, facts: Facts, host: HostFacts) -> Mapping[str, str]:
@@ -217,13 +218,18 @@ def _running(host: HostFacts, names: tuple[str, ...]) -> bool:
     return any(host.containers[name].state == "running" for name in names)
 
 
-def _warnings(fleet: Fleet, hosts: tuple[HostPlan, ...]) -> tuple[str, ...]:
-    if len(fleet.hosts) > 1:
-        return ()
+def _warnings(facts: Facts, hosts: tuple[HostPlan, ...]) -> tuple[str, ...]:
+    """Services that nobody answers for while a host is drained, as the gateways see it."""
+    serving: dict[str, set[str]] = {}
+    for gateway in facts.gateways.values():
+        for server in gateway.status.servers if isinstance(gateway.status, StatusDocument) else ():
+            if server.wanted is not None:
+                serving.setdefault(server.service, set()).add(server.address)
     return tuple(
-        f"{host.address} is the only host: nobody answers for {service} while its copies are replaced"
+        f"{host.address} alone answers for {service}: nobody does while its copies are replaced"
         for host in hosts
         for service in host.drains
+        if serving.get(service) == {host.address}
     )
 
 
