@@ -23,7 +23,9 @@ from flotilla.rollout import container_name, copy_digest, gateway_file, host_fil
 class ServicePlan(msgspec.Struct, frozen=True, kw_only=True):
     """One service on one host: which copies are kept, which are started, of these which in the place of another
     container, and which containers go for good. ``generation`` is that of the copies afterwards, None where it is this
-    deploy's; ``before`` a version that is replaced."""
+    deploy's; ``before`` a version that is replaced. ``returns``: an earlier deploy left it out of rotation, so
+    kept copies have to answer too before they get requests. ``grows``: copies are only added beyond those that serve,
+    so these go on."""
 
     service: str
     keep: tuple[int, ...] = ()
@@ -32,6 +34,8 @@ class ServicePlan(msgspec.Struct, frozen=True, kw_only=True):
     removed: tuple[str, ...] = ()
     generation: int | None = None
     before: str = ""
+    returns: bool = False
+    grows: bool = False
 
     @property
     def changes(self) -> bool:
@@ -56,9 +60,9 @@ class HostPlan(msgspec.Struct, frozen=True, kw_only=True):
         return self.tells or any(service.changes for service in self.services)
 
     @property
-    def changing(self) -> tuple[str, ...]:
-        """The services of which copies are started or removed."""
-        return tuple(plan.service for plan in self.services if plan.changes)
+    def touched(self) -> tuple[str, ...]:
+        """The services of which copies are started or removed, or come back into rotation."""
+        return tuple(plan.service for plan in self.services if plan.changes or plan.returns)
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,9 +149,7 @@ def _host(fleet: Fleet, facts: Facts, address: str, generation: int) -> HostPlan
         file=file,
         tells=file != host.file,
         images=tuple(image for image in dict.fromkeys(images) if image not in host.images),
-        drains=tuple(
-            plan.service for plan in services if plan.service in taking and _running(host, plan.replaced + plan.removed)
-        ),
+        drains=tuple(plan.service for plan in services if plan.service in taking and _takes_requests(host, plan)),
     )
 
 
@@ -166,14 +168,20 @@ def _service(fleet: Fleet, service: Service, host: HostFacts, digest: str | None
             replaced.append(there.name)
             before = there.labels.get("flotilla.version", "")
     wanted = {container_name(fleet, service, index) for index in range(service.copies)}
+    removed = _ours(fleet, host, service.name, wanted)
+    told = next((one for one in host.file.services if one.name == service.name), None) if host.file else None
+    returns = told is not None and told.state == State.DRAIN and not told.held
+    beyond = told is not None and min(start, default=0) >= told.copies
     return ServicePlan(
         service=service.name,
         keep=tuple(keep),
         start=tuple(start),
         replaced=tuple(replaced),
-        removed=tuple(_ours(fleet, host, service.name, wanted)),
+        removed=tuple(removed),
         generation=max(generations) if keep and not start else None,
         before=before,
+        returns=returns,
+        grows=bool(keep and start and beyond and not replaced and not removed and not returns),
     )
 
 
@@ -214,8 +222,10 @@ def _holding(file: HostFile, before: HostFile | None) -> HostFile:
     return msgspec.structs.replace(file, drain=before.drain, services=services)
 
 
-def _running(host: HostFacts, names: tuple[str, ...]) -> bool:
-    return any(host.containers[name].state == "running" for name in names)
+def _takes_requests(host: HostFacts, plan: ServicePlan) -> bool:
+    """Whether copies that may have requests are stopped, or wait for new ones among them that were not asked yet."""
+    stopped = any(host.containers[name].state == "running" for name in (*plan.replaced, *plan.removed))
+    return stopped or bool(plan.keep and plan.start and not plan.grows and not plan.returns)
 
 
 def _warnings(facts: Facts, hosts: tuple[HostPlan, ...]) -> tuple[str, ...]:
@@ -246,6 +256,8 @@ def _host_lines(host: HostPlan) -> list[str]:
             parts.append(f"{len(plan.replaced)} replaced" + (f" (were {plan.before})" if plan.before else ""))
         if plan.removed:
             parts.append(f"{len(plan.removed)} removed")
+        if plan.returns and plan.keep:
+            parts.append("back into rotation")
         lines.append(f"{plan.service}: copies: {', '.join(parts)}")
     if not host.changes:
         return ["nothing to do"]
