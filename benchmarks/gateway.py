@@ -22,7 +22,7 @@ import msgspec
 from gateway_site import Site, site
 from serving_load import machine
 from serving_page import put
-from serving_table import Section, Target, markdown, text
+from serving_table import Section, Table, Target, markdown, short, text
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "build/gateway"
@@ -39,12 +39,11 @@ def main() -> None:
     begin = machine()
     chosen = [arguments.only] if arguments.only else list(PARTS)
     sections: dict[str, Section] = {}
-    well = True
     if "overhead" in chosen:
         rounds, seconds = (3, 2) if arguments.quick else (7, 5)
         sections["overhead"] = gateway_overhead.measure(FOLDER, rounds, seconds)
     if "changes" in chosen:
-        well &= _changes(arguments.quick)
+        sections["changes"] = _changes(arguments.quick)
     if "reactions" in chosen:
         sections |= _in_a_lab(arguments.quick, arguments.fault)
     day = datetime.now(UTC).date()
@@ -61,7 +60,7 @@ def main() -> None:
     missed = [target for section in sections.values() for target in section.targets if _missed(target)]
     for target in missed:
         sys.stderr.write(f"missed: {target.name}: {target.value:.3g} {target.unit}\n")
-    sys.exit(1 if missed or not well else 0)
+    sys.exit(1 if missed else 0)
 
 
 def _in_a_lab(quick: bool, fault: str | None) -> dict[str, Section]:
@@ -86,18 +85,41 @@ def _told(name: str, one: Site, pace: gateway_reactions.Pace) -> gateway_reactio
     return reaction
 
 
-def _changes(quick: bool) -> bool:
-    """The curve of one change, which is a program of its own."""
-    if not CHANGES.exists():
-        sys.stderr.write(f"{CHANGES.name} is not there\n")
-        return False
-    argv = [sys.executable, str(CHANGES), *(["--quick"] if quick else [])]
-    return subprocess.run(argv, check=False).returncode == 0
+def _changes(quick: bool) -> Section:
+    """The curve of one change, by ``gateway_changes.py``, a program of its own."""
+    argv = [sys.executable, str(CHANGES), "--json", "--sizes", "10,1000,12000" if quick else "10,100,1000,12000"]
+    done = subprocess.run(argv, stdout=subprocess.PIPE, check=False)
+    if done.returncode:
+        raise SystemExit(f"{CHANGES.name} failed")
+    curve: list[dict[str, float]] = msgspec.json.decode(done.stdout)
+    largest = curve[-1]
+    names = {
+        "host": "a host drains",
+        "stranger": "a host joins",
+        "quiet": "nothing changes",
+        "read": "reading HAProxy",
+        "check": "haproxy -c",
+        "reload": "a reload",
+        "memory_mb": "MB",
+    }
+    rows = [(f"{row['servers']:,.0f}", *(short(row[name]) for name in names)) for row in curve]
+    size = f"{largest['servers']:,.0f} servers"
+    return Section(
+        "One change of membership",
+        "Milliseconds, medians of five, from the member list to HAProxy's answer; resident memory of HAProxy's worker.",
+        Table(("servers", *names.values()), rows),
+        [
+            Target(f"{size}: a host drains", largest["host"] / 1e3, "s", at_most=1.0),
+            Target(f"{size}: a host joins", largest["stranger"] / 1e3, "s", at_most=1.0),
+            Target(f"{size}: a reload", largest["reload"] / 1e3, "s", at_most=4.0),
+        ],
+        curve,
+    )
 
 
 def _missed(target: Target) -> bool:
-    short = target.at_least is not None and target.value < target.at_least
-    return short or (target.at_most is not None and not target.value <= target.at_most)
+    below = target.at_least is not None and target.value < target.at_least
+    return below or (target.at_most is not None and not target.value <= target.at_most)
 
 
 def _keep(sections: dict[str, Section], about: str) -> None:
