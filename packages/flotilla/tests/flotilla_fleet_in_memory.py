@@ -221,7 +221,11 @@ class FleetInMemory:
         for host, told in self._alive().items():
             services = tuple(
                 ServiceOnMember(
-                    name=one.name, version=one.version, generation=one.generation, state=one.state, ready=(0, 1)
+                    name=one.name,
+                    version=one.version,
+                    generation=one.generation,
+                    state=State.DRAIN if told.drain else one.state,
+                    ready=(0, 1),
                 )
                 for one in told.services
             )
