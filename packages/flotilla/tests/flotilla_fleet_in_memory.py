@@ -107,6 +107,15 @@ class FleetInMemory:
         assert content is not None
         return decode_handed(HostFile, content)
 
+    def watch_host_files(self) -> dict[str, list[HostFile]]:
+        """All that hosts are told from now on."""
+        told: dict[str, list[HostFile]] = {address: [] for address in HOSTS}
+        for address in HOSTS:
+            self.machines.at(address).watching = lambda path, content, at=address: (
+                told[at].append(decode_handed(HostFile, content)) if path.endswith("/host.json") else None
+            )
+        return told
+
     def running(self, address: str) -> dict[str, str]:
         """The copies on a host and their versions."""
         return {
@@ -212,7 +221,11 @@ class FleetInMemory:
         for host, told in self._alive().items():
             services = tuple(
                 ServiceOnMember(
-                    name=one.name, version=one.version, generation=one.generation, state=one.state, ready=(0, 1)
+                    name=one.name,
+                    version=one.version,
+                    generation=one.generation,
+                    state=State.DRAIN if told.drain else one.state,
+                    ready=(0, 1),
                 )
                 for one in told.services
             )

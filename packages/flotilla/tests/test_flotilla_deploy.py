@@ -17,6 +17,7 @@ from flotilla.operator.deploy import deploy
 from flotilla.operator.deploy.facts import read_listening
 from flotilla.operator.deploy.probe import ending, hidden, shown
 from flotilla.operator.drain import drain, undrain
+from flotilla.operator.files import write_host_file
 from flotilla.operator.provision import provision
 from flotilla.operator.status import status
 from flotilla.remote import Answer, NoAnswer, Request
@@ -137,6 +138,25 @@ async def test_what_was_stopped_is_finished_by_the_next_deploy(tmp_path: Path) -
         assert memory.host_file(host).services[0].state == State.READY
 
 
+async def test_kept_copies_that_an_interrupted_deploy_left_out_are_asked_before_another_host_is_drained(
+    tmp_path: Path,
+) -> None:
+    memory = await _provisioned(tmp_path)
+    await deploy(memory.world())
+    file = memory.host_file(HOSTS[0])
+    services = (msgspec.structs.replace(file.services[0], state=State.DRAIN),)
+    machine = memory.machines.at(HOSTS[0])
+    await write_host_file(machine, msgspec.structs.replace(file, services=services))
+    memory.asked.clear()
+    done = await deploy(memory.world())
+    assert f"{HOSTS[0]}: shop: copies: 2 kept, back into rotation" in done.plan
+    assert sorted(name for name, request in memory.asked if request.path == "/smoke") == [
+        "fleet-shop-0",
+        "fleet-shop-1",
+    ]
+    assert memory.host_file(HOSTS[0]).services[0].state == State.READY
+
+
 async def test_a_changed_setting_or_secret_replaces_copies_and_what_gateways_need_does_not(tmp_path: Path) -> None:
     memory = await _provisioned(tmp_path)
     await deploy(memory.world())
@@ -163,6 +183,28 @@ async def test_a_service_that_left_the_file_leaves_the_hosts_and_then_the_gatewa
     assert b"other" not in (
         memory.machines.at(GATEWAYS[1]).files["/var/lib/flotilla/gateway/gateway.json"].content or b""
     )
+
+
+async def test_more_copies_take_none_out_of_rotation(tmp_path: Path) -> None:
+    memory = await _provisioned(tmp_path)
+    await deploy(memory.world())
+    writes = memory.watch_host_files()
+    await deploy(memory.world(services=(msgspec.structs.replace(SHOP, copies=3),)))
+    assert set(memory.running(HOSTS[0])) == ALL | {"fleet-shop-2"}
+    assert [(file.services[0].copies, file.services[0].state) for file in writes[HOSTS[0]]] == [
+        (2, State.READY),
+        (3, State.READY),
+    ]
+
+
+async def test_a_copy_that_is_missing_among_those_that_serve_has_its_host_drained_first(tmp_path: Path) -> None:
+    memory = await _provisioned(tmp_path)
+    await deploy(memory.world())
+    del memory.dockers[HOSTS[0]].containers["fleet-shop-0"]
+    writes = memory.watch_host_files()
+    await deploy(memory.world())
+    states = [file.services[0].state for file in writes[HOSTS[0]]]
+    assert states == [State.DRAIN, State.DRAIN, State.READY]
 
 
 async def test_fewer_copies_remove_the_last_ones(tmp_path: Path) -> None:
@@ -207,6 +249,15 @@ async def test_machines_that_are_not_provisioned_are_told_of(tmp_path: Path) -> 
     assert {f"{address}: is not provisioned: flotilla provision" for address in (*GATEWAYS, *HOSTS)} == set(
         failed.value.problems
     )
+
+
+async def test_a_host_that_alone_answers_for_a_service_is_warned_of(tmp_path: Path) -> None:
+    memory = await _provisioned(tmp_path)
+    await deploy(memory.world())
+    warning = f"warning: {HOSTS[0]} alone answers for shop: nobody does while its copies are replaced"
+    assert warning not in (await deploy(memory.version("1.0.1"), dry_run=True)).plan
+    await drain(memory.world(), HOSTS[1])
+    assert warning in (await deploy(memory.version("1.0.1"), dry_run=True)).plan
 
 
 async def test_a_dry_run_touches_nothing(tmp_path: Path) -> None:

@@ -26,7 +26,8 @@ class File(msgspec.Struct, frozen=True):
 
 
 class MemoryMachine:
-    """See `flotilla.remote.Machine`. ``ran`` has all commands in order, ``web`` what answers on its ports."""
+    """See `flotilla.remote.Machine`. ``ran`` has all commands in order, ``web`` what answers on its ports;
+    ``watching`` is told of files that are installed, and ``away`` says why nobody can reach it."""
 
     def __init__(self, address: str, commands: Mapping[str, Command] | None = None) -> None:
         self.address = address
@@ -35,6 +36,7 @@ class MemoryMachine:
         self.web: dict[tuple[str, int], Web] = {}
         self.ran: list[tuple[str, ...]] = []
         self.away: str | None = None
+        self.watching: Callable[[str, bytes], None] = lambda path, content: None
         self._own: dict[str, Callable[[Sequence[str], bytes], Awaitable[Done]]] = {
             "true": self._true,
             "false": self._false,
@@ -73,6 +75,7 @@ class MemoryMachine:
         if folder and folder not in self.files:
             raise CommandFailed(self.address, f"install {path}", 1, f"no folder {folder}")
         self.files[path] = File(content, mode, owner)
+        self.watching(path, content)
 
     async def ask(self, address: str, port: int, request: Request, *, deadline_s: float = 5.0) -> Answer | NoAnswer:
         """Asks what was put into ``web``."""

@@ -29,5 +29,5 @@ def provision(fleet: Path, hosts: tuple[str, ...], as_json: bool) -> None:
 def _words(done: Provisioned) -> str:
     changed = [address for address, what in done.changed.items() if what]
     if not changed:
-        return f"nothing changed: all {len(done.changed)} machines are as they should be"
+        return "nothing changed: all is as it should be"
     return f"{len(changed)} of {len(done.changed)} machines changed; all are members"

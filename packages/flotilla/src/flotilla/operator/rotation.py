@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from flotilla.domain.fleet import Service
+from flotilla.domain.member import Status
+from flotilla.domain.report import State
 from flotilla.domain.status import ServerStatus, StatusDocument
 from flotilla.errors import NotInTime
 from flotilla.operator import gateways
@@ -31,7 +33,17 @@ def not_in(document: StatusDocument, address: str, service: Service) -> str | No
 
 
 def not_out(document: StatusDocument, address: str, names: Sequence[str]) -> str | None:
-    """What is left of these services on a host; None where nothing is."""
+    """What is left of these services on a host; None where nothing is. A gateway that has not heard of the drain yet,
+    or has not carried it out, has no say."""
+    if document.gossip.answered_s is None:
+        return "does not know the members yet"
+    if document.proxy.answers and not document.proxy.converged:
+        return "has not told HAProxy yet"
+    member = next((one for one in document.members if one.address == address), None)
+    if member is not None and member.status == Status.ALIVE:
+        serving = [one.name for one in member.services if one.name in names and one.state != State.DRAIN]
+        if serving:
+            return f"has not heard yet that {', '.join(serving)} on {address} drains"
     left = [one for one in document.servers if one.address == address and one.service in names and not one.drained]
     if not left:
         return None

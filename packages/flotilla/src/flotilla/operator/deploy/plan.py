@@ -13,6 +13,7 @@ import msgspec
 from flotilla.domain.fleet import Fleet, Service
 from flotilla.domain.handed import GatewayFile, HostFile
 from flotilla.domain.report import State
+from flotilla.domain.status import StatusDocument
 from flotilla.operator import secrets
 from flotilla.operator.deploy.facts import Facts, HostFacts
 from flotilla.operator.releases import next_generation
@@ -22,7 +23,9 @@ from flotilla.rollout import container_name, copy_digest, gateway_file, host_fil
 class ServicePlan(msgspec.Struct, frozen=True, kw_only=True):
     """One service on one host: which copies are kept, which are started, of these which in the place of another
     container, and which containers go for good. ``generation`` is that of the copies afterwards, None where it is this
-    deploy's; ``before`` a version that is replaced."""
+    deploy's; ``before`` a version that is replaced. ``returns``: an earlier deploy left it out of rotation, so
+    kept copies have to answer too before they get requests. ``grows``: copies are only added beyond those that serve,
+    so these go on."""
 
     service: str
     keep: tuple[int, ...] = ()
@@ -31,6 +34,8 @@ class ServicePlan(msgspec.Struct, frozen=True, kw_only=True):
     removed: tuple[str, ...] = ()
     generation: int | None = None
     before: str = ""
+    returns: bool = False
+    grows: bool = False
 
     @property
     def changes(self) -> bool:
@@ -55,9 +60,9 @@ class HostPlan(msgspec.Struct, frozen=True, kw_only=True):
         return self.tells or any(service.changes for service in self.services)
 
     @property
-    def changing(self) -> tuple[str, ...]:
-        """The services of which copies are started or removed."""
-        return tuple(plan.service for plan in self.services if plan.changes)
+    def touched(self) -> tuple[str, ...]:
+        """The services of which copies are started or removed, or come back into rotation."""
+        return tuple(plan.service for plan in self.services if plan.changes or plan.returns)
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,7 +102,7 @@ def plan(fleet: Fleet, facts: Facts, *, named: bool = False) -> Plan:
     if known:
         hosts = tuple(_host(fleet, facts, address, current) for address in facts.hosts)
         if named or not any(host.changes for host in hosts):
-            return Plan(generation=current, first=None, gateway=None, hosts=hosts, warnings=_warnings(fleet, hosts))
+            return Plan(generation=current, first=None, gateway=None, hosts=hosts, warnings=_warnings(facts, hosts))
     generation = _next(facts, generations)
     hosts = tuple(_host(fleet, facts, address, generation) for address in facts.hosts)
     final = gateway_file(fleet, generation)
@@ -110,7 +115,7 @@ def plan(fleet: Fleet, facts: Facts, *, named: bool = False) -> Plan:
         if service.name not in names
     }
     first = msgspec.structs.replace(final, services=(*final.services, *going.values()))
-    return Plan(generation=generation, first=first, gateway=final, hosts=hosts, warnings=_warnings(fleet, hosts))
+    return Plan(generation=generation, first=first, gateway=final, hosts=hosts, warnings=_warnings(facts, hosts))
 
 
 def digests(fleet: Fleet, facts: Facts, host: HostFacts) -> Mapping[str, str]:
@@ -144,9 +149,7 @@ def _host(fleet: Fleet, facts: Facts, address: str, generation: int) -> HostPlan
         file=file,
         tells=file != host.file,
         images=tuple(image for image in dict.fromkeys(images) if image not in host.images),
-        drains=tuple(
-            plan.service for plan in services if plan.service in taking and _running(host, plan.replaced + plan.removed)
-        ),
+        drains=tuple(plan.service for plan in services if plan.service in taking and _takes_requests(host, plan)),
     )
 
 
@@ -165,14 +168,20 @@ def _service(fleet: Fleet, service: Service, host: HostFacts, digest: str | None
             replaced.append(there.name)
             before = there.labels.get("flotilla.version", "")
     wanted = {container_name(fleet, service, index) for index in range(service.copies)}
+    removed = _ours(fleet, host, service.name, wanted)
+    told = next((one for one in host.file.services if one.name == service.name), None) if host.file else None
+    returns = told is not None and told.state == State.DRAIN and not told.held
+    beyond = told is not None and min(start, default=0) >= told.copies
     return ServicePlan(
         service=service.name,
         keep=tuple(keep),
         start=tuple(start),
         replaced=tuple(replaced),
-        removed=tuple(_ours(fleet, host, service.name, wanted)),
+        removed=tuple(removed),
         generation=max(generations) if keep and not start else None,
         before=before,
+        returns=returns,
+        grows=bool(keep and start and beyond and not replaced and not removed and not returns),
     )
 
 
@@ -213,17 +222,24 @@ def _holding(file: HostFile, before: HostFile | None) -> HostFile:
     return msgspec.structs.replace(file, drain=before.drain, services=services)
 
 
-def _running(host: HostFacts, names: tuple[str, ...]) -> bool:
-    return any(host.containers[name].state == "running" for name in names)
+def _takes_requests(host: HostFacts, plan: ServicePlan) -> bool:
+    """Whether copies that may have requests are stopped, or wait for new ones among them that were not asked yet."""
+    stopped = any(host.containers[name].state == "running" for name in (*plan.replaced, *plan.removed))
+    return stopped or bool(plan.keep and plan.start and not plan.grows and not plan.returns)
 
 
-def _warnings(fleet: Fleet, hosts: tuple[HostPlan, ...]) -> tuple[str, ...]:
-    if len(fleet.hosts) > 1:
-        return ()
+def _warnings(facts: Facts, hosts: tuple[HostPlan, ...]) -> tuple[str, ...]:
+    """Services that nobody answers for while a host is drained, as the gateways see it."""
+    serving: dict[str, set[str]] = {}
+    for gateway in facts.gateways.values():
+        for server in gateway.status.servers if isinstance(gateway.status, StatusDocument) else ():
+            if server.wanted is not None:
+                serving.setdefault(server.service, set()).add(server.address)
     return tuple(
-        f"{host.address} is the only host: nobody answers for {service} while its copies are replaced"
+        f"{host.address} alone answers for {service}: nobody does while its copies are replaced"
         for host in hosts
         for service in host.drains
+        if serving.get(service) == {host.address}
     )
 
 
@@ -240,6 +256,8 @@ def _host_lines(host: HostPlan) -> list[str]:
             parts.append(f"{len(plan.replaced)} replaced" + (f" (were {plan.before})" if plan.before else ""))
         if plan.removed:
             parts.append(f"{len(plan.removed)} removed")
+        if plan.returns and plan.keep:
+            parts.append("back into rotation")
         lines.append(f"{plan.service}: copies: {', '.join(parts)}")
     if not host.changes:
         return ["nothing to do"]

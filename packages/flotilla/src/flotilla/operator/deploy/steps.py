@@ -85,18 +85,28 @@ async def change_host(world: World, facts: Facts, plan: Plan, host: HostPlan) ->
     if host.drains and before is not None:
         await files.write_host_file(machine, _draining(before, host.drains))
         await wait_until_drained(world, host, before)
-    if host.changing:
-        await files.write_host_file(machine, _draining(host.file, host.changing))
+    if host.touched:
+        await files.write_host_file(machine, _meanwhile(host, before))
         for part in host.services:
             await _start(world, facts, plan, host.address, part, services.get(part.service))
-        await everywhere_in(world, facts, host, services)
+        await wait_until_they_answer(world, facts, host, services)
     await files.write_host_file(machine, host.file)
     if host.file.drain:
         world.say(host.address, "is drained: its copies wait for flotilla undrain")
         return
-    serving = {service.name for service in host.file.services if not service.held} & set(host.changing)
+    serving = {service.name for service in host.file.services if not service.held} & set(host.touched)
     await rotation.wait_until_in(world, host.address, [services[name] for name in sorted(serving)])
     world.say(host.address, f"serves generation {plan.generation}")
+
+
+def _meanwhile(host: HostPlan, before: HostFile | None) -> HostFile:
+    """What the host is told while its copies change: services that change are out of rotation, but those that grow stay
+    as they were, because new copies beyond those that are told of get no requests."""
+    grows = {plan.service for plan in host.services if plan.grows}
+    old = {service.name: service for service in before.services} if before is not None else {}
+    file = _draining(host.file, [name for name in host.touched if name not in grows])
+    services = tuple(old[service.name] if service.name in grows else service for service in file.services)
+    return msgspec.structs.replace(file, services=services)
 
 
 def _draining(file: HostFile, names: Sequence[str]) -> HostFile:
@@ -136,9 +146,13 @@ async def _start(
         await succeed(machine, argv, deadline_s=120)
 
 
-async def everywhere_in(world: World, facts: Facts, host: HostPlan, services: Mapping[str, Service]) -> None:
-    """Waits until each new copy of a host answers."""
-    new = [(services[part.service], index) for part in host.services for index in part.start]
+async def wait_until_they_answer(world: World, facts: Facts, host: HostPlan, services: Mapping[str, Service]) -> None:
+    """Waits until each new copy of a host answers, and each that comes back."""
+    new = [
+        (services[part.service], index)
+        for part in host.services
+        for index in (*part.start, *(part.keep if part.returns else ()))
+    ]
     results = await asyncio.gather(
         *(
             probe.check(
@@ -153,4 +167,4 @@ async def everywhere_in(world: World, facts: Facts, host: HostPlan, services: Ma
         if isinstance(result, BaseException):
             raise result
     if new:
-        world.say(host.address, f"{len(new)} new copies answer")
+        world.say(host.address, f"{len(new)} copies answer")
