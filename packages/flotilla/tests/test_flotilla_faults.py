@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +32,7 @@ def stage(docker: None, pytestconfig: pytest.Config) -> Iterator[Stage]:
     """Three hosts with four copies each, behind two gateways."""
     directory = pytestconfig.rootpath / "build" / "lab-of-faults"
     down(directory)
+    shutil.rmtree(directory, ignore_errors=True)
     made = Stage(Lab.up(directory, hosts=3, gateways=2))
     made.prepare()
     yield made

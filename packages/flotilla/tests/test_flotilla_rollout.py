@@ -194,6 +194,7 @@ def test_a_plain_copy_is_started_like_this() -> None:
     assert copy_argv(FLEET, PLAIN, 0, "fd00::21", "web:1", "abc", 7) == (
         "docker", "run", "--detach",
         "--name", "fleet-web-0",
+        "--hostname", "web-0-fd00--21",
         "--label", "flotilla.fleet=fleet",
         "--label", "flotilla.service=web",
         "--label", "flotilla.copy=0",
