@@ -184,7 +184,7 @@ def haproxys_worker_is_killed(stage: Stage, running: Running) -> None:
 @fault()
 def dockers_engine_restarts_on_a_host(stage: Stage, running: Running) -> None:
     stage.lab.run(stage.lab.hosts[0], ("pkill", "-9", "-x", "dockerd"))
-    stage.wait(lambda: bool(stage.lab.run(stage.lab.hosts[0], ("docker", "version"))), 60)
+    stage.lab.run(stage.lab.hosts[0], ("ready", "60"), timeout_s=70)
     stage.wait_whole()
 
 

@@ -20,19 +20,7 @@ from flotilla_stage import Stage
 SAMPLE = 4
 NOT_YET = frozenset(
     {
-        "a_copy_answers_500",
-        "a_copy_closes_without_an_answer",
-        "a_copy_hangs",
-        "a_copy_is_slow",
-        "a_copy_sends_half_an_answer",
-        "a_host_is_cut_off",
-        "a_host_is_drained_and_undrained",
-        "a_host_is_killed",
-        "a_host_leaves_and_joins",
-        "a_lossy_network",
-        "a_sick_copy_leaves_and_returns",
         "all_hosts_are_killed",
-        "all_hosts_but_one_are_killed",
         "dockers_engine_restarts_on_a_host",
         "gossip_is_cut_off_everywhere",
         "haproxys_worker_is_killed",

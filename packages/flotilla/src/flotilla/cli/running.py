@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -30,6 +31,8 @@ def json_option(command: C) -> C:
 
 def run(path: Path, verb: Callable[[World], Awaitable[T]], as_json: bool, show: Callable[[T], str]) -> T:
     """Runs a verb to its end, and prints what it returns. Ends the program where it fails."""
+    # A child that ends just as it is killed is waited for twice; asyncio's warning of that says nothing to anybody.
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
     with told():
         fleet = read(path)
 
