@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from autoship.adapters.memory import MemoryHistory
 from autoship.adapters.sqlite import SqliteHistory
 from autoship.ports import History, Retention
+from history_maker import MakeHistory
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -21,9 +22,6 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     names = pyfuncitem._fixtureinfo.argnames
     asyncio.run(pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names}))
     return True
-
-
-MakeHistory = Callable[..., History]
 
 
 @pytest.fixture(params=["memory", "sqlite"])

@@ -8,7 +8,7 @@ import pytest
 from autoship import ports
 from autoship.ports import History, Retention, Snapshot
 from autoship_samples import DAY, GROUND, hours, record, records, served
-from conftest import MakeHistory
+from history_maker import MakeHistory
 
 
 async def test_a_stranger_has_no_log_and_no_snapshot(history: History) -> None:

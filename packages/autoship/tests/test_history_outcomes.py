@@ -10,7 +10,7 @@ from autoship.adapters.sqlite import outcomes as came_of
 from autoship.domain.outcome import Match, Outcome
 from autoship.ports import History
 from autoship_samples import DAY, GROUND, PRIORITY, hours, outcome, record, records
-from conftest import MakeHistory
+from history_maker import MakeHistory
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -17,7 +17,7 @@ from autoship.service import given as given_out
 from autoship.service.answer import rounded
 from autoship.service.turns import Teacher
 from autoship_samples import DAY, GROUND, PRIORITY, hours, line, record, records, request, served
-from conftest import MakeHistory
+from history_maker import MakeHistory
 from hypothesis import given
 from hypothesis import strategies as st
 from watched_history import ALL, Watched, known, service, until
