@@ -220,8 +220,13 @@ def a_copy_sends_half_an_answer(stage: Stage, running: Running) -> None:
 
 @fault()
 def a_copy_is_slow(stage: Stage, running: Running) -> None:
-    _faulty(stage, running, slow_s=2.0, slow_health_s=2.0)
-    assert stage.up() == stage.servers()
+    host = stage.lab.hosts[0]
+    stage.control(host, 0, slow_s=2.0, slow_health_s=2.0)
+    for _ in range(10):
+        running.go_on(1)
+        assert stage.up() == stage.servers(), "a live server is out"
+    stage.well(host, 0)
+    stage.wait_whole()
 
 
 @fault()

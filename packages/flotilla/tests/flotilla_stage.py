@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from flotilla.domain.status import StatusDocument, decode_status
 from flotilla.lab import Lab, Machine
@@ -171,13 +170,3 @@ _POST = (
     "import sys, urllib.request as r;"
     "r.urlopen(r.Request('http://127.0.0.1:8000/control', data=sys.stdin.buffer.read(), method='POST')).read()"
 )
-
-
-def host_of(copy: str) -> str:
-    """The address of the host of a copy, from what the copy calls itself (``echo-0-10-0-0-21``)."""
-    return ".".join(copy.split("-")[2:])
-
-
-def directory_of(root: Path, name: str) -> Path:
-    """Where the lab of a test lies."""
-    return root / "build" / name

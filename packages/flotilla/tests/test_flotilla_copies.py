@@ -91,7 +91,7 @@ def test_it_gains_nothing_and_takes_no_more_than_it_may(inspected: dict[str, Any
     assert (host["NanoCpus"], host["PidsLimit"]) == (500_000_000, 4096)
     assert host["ReadonlyRootfs"] is True
     assert host["LogConfig"] == {"Type": "local", "Config": {"max-file": "5", "max-size": "10m"}}
-    assert host["RestartPolicy"]["Name"] == "unless-stopped"
+    assert host["RestartPolicy"]["Name"] == "always"
     assert inspected["Config"]["User"] == "1000:1000"
     assert inspected["Config"]["StopTimeout"] == 30
 

@@ -104,6 +104,15 @@ def test_a_service_without_copies_is_a_warning() -> None:
     assert "none of its 12 copies answers" in warned(replace(document, services=down)).warnings[0]
 
 
+def test_a_host_that_is_there_without_a_ready_copy_is_a_warning() -> None:
+    first, *others = ordinary().members
+    idle = replace(first, services=(replace(first.services[0], ready=()),))
+    drained = replace(first, services=(replace(first.services[0], ready=(), state="drain"),))
+    said = warned(replace(ordinary(), members=(idle, *others))).warnings
+    assert said == (f"shop: no copy is ready on {first.address}",)
+    assert warned(replace(ordinary(), members=(drained, *others))).warnings == ()
+
+
 @pytest.mark.parametrize(
     ("wanted", "status", "sessions", "queue", "drained"),
     [

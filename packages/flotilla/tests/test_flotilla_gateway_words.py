@@ -35,7 +35,7 @@ def known(status: Status = Status.ALIVE, state: State = State.READY) -> Known:
         (known(state=State.DRAIN), servers(), NONE, "2 servers out", "it drains"),
         (known(Status.LEFT), servers(), NONE, "2 servers out", "it left"),
         (known(Status.FAILED), servers(), NONE, "2 servers out", "not seen for a day"),
-        (Known(), servers(), NONE, "2 servers out", "it is not known any more"),
+        (Known(), servers(), NONE, "2 servers out", "it is gone from the gossip"),
         (known(state=State.CANARY), NONE, servers(weight=10), "2 servers in", "a canary"),
         (known(), servers(weight=10), servers(), "2 servers weighed anew", "full weight"),
     ],

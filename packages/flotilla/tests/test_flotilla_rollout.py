@@ -202,7 +202,7 @@ def test_a_plain_copy_is_started_like_this() -> None:
         "--label", "flotilla.digest=abc",
         "--label", "flotilla.generation=7",
         "--publish", "[fd00::21]:8000:80/tcp",
-        "--restart", "unless-stopped",
+        "--restart", "always",
         "--init",
         "--stop-timeout", "30",
         *CONFINED,
@@ -215,7 +215,7 @@ def test_a_copy_with_everything_is_started_like_this() -> None:
     argv = copy_argv(FLEET, FULL, 2, "10.0.0.21", "sha256:1", "abc", 7)
     assert argv[argv.index("--publish") :] == (
         "--publish", "10.0.0.21:9002:8080/tcp",
-        "--restart", "unless-stopped",
+        "--restart", "always",
         "--init",
         "--stop-timeout", "8",
         *CONFINED,

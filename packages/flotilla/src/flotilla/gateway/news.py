@@ -67,10 +67,10 @@ def _told(address: str, moved: _Moved, member: KnownMember | None, serves: bool)
 
 
 def _why(moved: _Moved, member: KnownMember | None, serves: bool) -> str:
-    if member is None or member.report is None:
-        return "" if serves else "it is not known any more"
-    if member.status is Status.LEFT:
+    if member is not None and member.status is Status.LEFT:
         return "it left"
+    if member is None or member.report is None:
+        return "" if serves else "it is gone from the gossip"
     states = {service.state for service in member.report.services}
     if moved.out and State.DRAIN in states:
         return "it drains" if states == {State.DRAIN} else "a service drains"

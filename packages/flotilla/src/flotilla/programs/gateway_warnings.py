@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
 from flotilla.domain.member import Role, Status
+from flotilla.domain.report import State
 from flotilla.domain.service_id import same_version
 from flotilla.domain.status import StatusDocument
 
@@ -24,6 +25,7 @@ def warnings(told: StatusDocument, troubles: Mapping[str, str]) -> tuple[str, ..
         *_of_services(told),
         *_of_the_gossip(told),
         *_of_members(told),
+        *_of_copies(told),
         *(f"{about}: {words}" for about, words in troubles.items() if about not in TOLD_ELSEWHERE),
         *_of_generations(told),
     )
@@ -86,6 +88,18 @@ def _of_members(told: StatusDocument) -> Iterator[str]:
         yield f"{_some(names)}: {problem}"
     if len(having) > NAMED:
         yield f"{len(having) - NAMED} more kinds of problems with members: see the table"
+
+
+def _of_copies(told: StatusDocument) -> Iterator[str]:
+    """The hosts that have a service, are alive, do not drain it, and have no copy of it ready."""
+    idle: defaultdict[str, list[str]] = defaultdict(list)
+    for member in told.members:
+        if member.role == Role.HOST and member.status == Status.ALIVE:
+            for service in member.services:
+                if service.state == State.READY and not service.ready:
+                    idle[service.name].append(member.address)
+    for name, addresses in sorted(idle.items()):
+        yield f"{name}: no copy is ready on {_some(addresses)}"
 
 
 def _of_generations(told: StatusDocument) -> Iterator[str]:

@@ -67,15 +67,19 @@ def copy_digest(service: Service, image_id: str, secret_digests: Mapping[str, st
 def copy_argv(
     fleet: Fleet, service: Service, index: int, address: str, image: str, digest: str, generation: int
 ) -> tuple[str, ...]:
-    """The command that starts copy ``index`` on the host with this address. ``image`` is what to run: a reference, or
-    better an id. Values of ``env`` are arguments, not lines of a file, so that each character of them arrives."""
+    """The command that starts copy ``index`` on the host with this address.
+
+    ``image`` is what to run: a reference, or better an id. Values of ``env`` are arguments, not lines of a file, so that
+    each character of them arrives. It restarts ``always``: an Engine that comes back from a crash stops what still runs,
+    and would then take ``unless-stopped`` copies for stopped by a person.
+    """
     return (
         "docker", "run", "--detach",
         "--name", container_name(fleet, service, index),
         "--hostname", host_name(service, index, address),
         *_labels(fleet, service, index, digest, generation),
         "--publish", f"{_bracketed(address)}:{service.ports.first + index}:{service.ports.container}/tcp",
-        "--restart", "unless-stopped",
+        "--restart", "always",
         "--init",
         "--stop-timeout", str(math.ceil(service.drain_s)),
         *confined(),
