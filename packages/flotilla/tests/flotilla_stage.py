@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
+import msgspec
 from flotilla.domain.status import StatusDocument, decode_status
 from flotilla.lab import Lab, Machine
 from flotilla_load import Again, Ask, Load
@@ -80,8 +81,12 @@ class Stage:
         return Load(**settings)  # type: ignore[arg-type]
 
     def status(self, gateway: int = 0) -> StatusDocument:
-        """What a gateway tells of itself and of the fleet."""
-        return decode_status(self.get(self.lab.gateways[gateway].address, 8404, "/status.json"))
+        """What a gateway tells of itself and of the fleet. Raises `OSError` while its program is away."""
+        said = self.get(self.lab.gateways[gateway].address, 8404, "/status.json")
+        try:
+            return decode_status(said)
+        except msgspec.DecodeError as error:
+            raise OSError(f"no status: {said[:200]!r}") from error
 
     def get(self, address: str, port: int, path: str) -> bytes:
         """The body of an answer, whatever its status is. Raises `OSError` where there is none."""

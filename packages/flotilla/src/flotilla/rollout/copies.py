@@ -69,9 +69,9 @@ def copy_argv(
 ) -> tuple[str, ...]:
     """The command that starts copy ``index`` on the host with this address.
 
-    ``image`` is what to run: a reference, or better an id. Values of ``env`` are arguments, not lines of a file, so that
-    each character of them arrives. It restarts ``always``: an Engine that comes back from a crash stops what still runs,
-    and would then take ``unless-stopped`` copies for stopped by a person.
+    ``image`` is what to run: a reference, or better an id. Values of ``env`` are arguments, not lines of a file, so
+    that each character of them arrives. It restarts ``always``: an Engine that comes back from a crash stops what
+    still runs, and would then take ``unless-stopped`` copies for stopped by a person.
     """
     return (
         "docker", "run", "--detach",
